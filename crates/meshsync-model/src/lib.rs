@@ -1,0 +1,38 @@
+//! What MeshSync knows of an object, and how it says it.
+//!
+//! This crate is pure: no async runtime, no I/O, no Kubernetes client, no
+//! broker. It holds
+//!
+//! - the names of things: [`Gvk`], [`Resource`], [`ResourceId`], [`ObjectKey`],
+//!   [`Uid`], [`ResourceVersion`], [`ClusterId`], [`Tier`];
+//! - [`Index`] and [`Object`]: one pass over an object's bytes yields a
+//!   borrowed head and the raw slices of its members; no value tree is built;
+//! - [`Change`]: what happened to an object;
+//! - redaction of Secrets ([`Secrets`]);
+//! - the wire formats: [`wire::record`] (ours, nothing dropped) and
+//!   [`wire::meshery`] (the contract with Meshery Server).
+//!
+//! # Invariants
+//!
+//! - A [`ResourceVersion`] is compared for equality only, never ordered.
+//! - Bytes that leave through a wire format are valid JSON on one line.
+//! - With [`Secrets::Redacted`] no value of a Secret leaves through any of them.
+//! - What a tenant writes into an object never becomes a field of ours.
+
+mod change;
+mod hash;
+mod ident;
+mod object;
+mod parse;
+mod redact;
+mod resource;
+pub mod text;
+pub mod wire;
+
+pub use change::{Change, Context, Deleted, EventType, Tier};
+pub use hash::ContentHash;
+pub use ident::{ClusterId, ObjectKey, ObjectRef, ResourceVersion, Uid};
+pub use object::{Index, Labels, Member, Members, Object};
+pub use parse::{ParseError, WatchEvent, WatchEventType};
+pub use redact::Secrets;
+pub use resource::{Gvk, Resource, ResourceId};

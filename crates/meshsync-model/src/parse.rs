@@ -1,0 +1,335 @@
+//! One pass from bytes to an [`Index`].
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::object::Span;
+use crate::{Index, Object};
+
+/// Why bytes are not an object.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Not valid JSON, not UTF-8, or not of the expected shape.
+    #[error("invalid JSON at byte {offset}")]
+    Json {
+        /// Where in the bytes the error was found.
+        offset: usize,
+        /// What the JSON reader said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A field of the head has another type than Kubernetes documents.
+    #[error("field {path} has the value {found}, expected a string")]
+    WrongType {
+        /// Path of the field.
+        path: &'static str,
+        /// The beginning of the value found.
+        found: String,
+    },
+    /// The bytes are longer than an index can address.
+    #[error("{bytes} bytes are more than an object may have")]
+    TooLarge {
+        /// Length of the bytes.
+        bytes: usize,
+    },
+}
+
+impl ParseError {
+    pub(crate) fn wrong_type(path: &'static str, value: &str) -> Self {
+        Self::WrongType {
+            path,
+            found: value.chars().take(40).collect(),
+        }
+    }
+
+    fn json(raw: &[u8], source: serde_json::Error) -> Self {
+        // serde_json counts lines and columns; one-line input is the rule here.
+        let line_start = raw
+            .split_inclusive(|&b| b == b'\n')
+            .take(source.line().saturating_sub(1))
+            .map(<[u8]>::len)
+            .sum::<usize>();
+        Self::Json {
+            offset: line_start + source.column().saturating_sub(1),
+            source,
+        }
+    }
+}
+
+/// The `type` of a watch event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchEventType {
+    /// `ADDED`
+    Added,
+    /// `MODIFIED`
+    Modified,
+    /// `DELETED`
+    Deleted,
+    /// `BOOKMARK`
+    Bookmark,
+    /// `ERROR`
+    Error,
+}
+
+/// One line of a watch.
+#[derive(Debug)]
+pub struct WatchEvent<'a> {
+    /// Its type.
+    pub r#type: WatchEventType,
+    /// Its object; a `Status` in [`WatchEventType::Error`].
+    pub object: Object<'a>,
+}
+
+impl Index {
+    /// An empty index.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Parses one object.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not one JSON object in UTF-8, or a field of the head
+    /// has the wrong type.
+    pub fn parse<'a>(&'a mut self, raw: &'a [u8]) -> Result<Object<'a>, ParseError> {
+        self.clear();
+        let text = checked(raw)?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        ObjectSeed {
+            base: text,
+            index: self,
+        }
+        .deserialize(&mut json)
+        .and_then(|()| json.end())
+        .map_err(|source| ParseError::json(raw, source))?;
+        Object::from_index(text, self)
+    }
+
+    /// Parses one line of a watch, in one pass whichever of `type` and `object`
+    /// comes first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::parse`], and when `type` is missing or unknown.
+    pub fn parse_event<'a>(&'a mut self, line: &'a [u8]) -> Result<WatchEvent<'a>, ParseError> {
+        self.clear();
+        let text = checked(line)?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let r#type = json
+            .deserialize_map(EventVisitor {
+                base: text,
+                index: self,
+            })
+            .and_then(|r#type| json.end().map(|()| r#type))
+            .map_err(|source| ParseError::json(line, source))?;
+        Ok(WatchEvent {
+            r#type,
+            object: Object::from_index(text, self)?,
+        })
+    }
+
+    fn clear(&mut self) {
+        self.top.clear();
+        self.meta.clear();
+        self.has_metadata = false;
+    }
+}
+
+fn checked(raw: &[u8]) -> Result<&str, ParseError> {
+    if u32::try_from(raw.len()).is_err() {
+        return Err(ParseError::TooLarge { bytes: raw.len() });
+    }
+    std::str::from_utf8(raw).map_err(|error| ParseError::Json {
+        offset: error.valid_up_to(),
+        source: serde::de::Error::custom("invalid UTF-8"),
+    })
+}
+
+/// Span of `part`, a slice of `base`, whose length fits `u32`.
+fn span(base: &str, part: &str) -> std::ops::Range<u32> {
+    let start = (part.as_ptr() as usize - base.as_ptr() as usize) as u32;
+    start..start + part.len() as u32
+}
+
+struct ObjectSeed<'i, 'a> {
+    base: &'a str,
+    index: &'i mut Index,
+}
+
+impl<'de> DeserializeSeed<'de> for ObjectSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ObjectSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Kubernetes object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            if key.get() == r#""metadata""# {
+                self.index.has_metadata |= map.next_value_seed(MetadataSeed {
+                    base: self.base,
+                    spans: &mut self.index.meta,
+                })?;
+            } else {
+                let value = map.next_value::<&'de RawValue>()?;
+                self.index.top.push(Span {
+                    key: span(self.base, key.get()),
+                    value: span(self.base, value.get()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+struct MetadataSeed<'i, 'a> {
+    base: &'a str,
+    spans: &'i mut Vec<Span>,
+}
+
+impl<'de> DeserializeSeed<'de> for MetadataSeed<'_, 'de> {
+    type Value = bool;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MetadataSeed<'_, 'de> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("metadata as an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<bool, M::Error> {
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            let value = map.next_value::<&'de RawValue>()?;
+            self.spans.push(Span {
+                key: span(self.base, key.get()),
+                value: span(self.base, value.get()),
+            });
+        }
+        Ok(true)
+    }
+}
+
+struct EventVisitor<'i, 'a> {
+    base: &'a str,
+    index: &'i mut Index,
+}
+
+impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
+    type Value = WatchEventType;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a watch event")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<WatchEventType, M::Error> {
+        let mut r#type = None;
+        let mut object = false;
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            match key.get() {
+                r#""type""# => r#type = Some(map.next_value::<&'de RawValue>()?.get()),
+                r#""object""# => {
+                    self.index.clear();
+                    object = true;
+                    map.next_value_seed(ObjectSeed {
+                        base: self.base,
+                        index: &mut *self.index,
+                    })?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if !object {
+            return Err(serde::de::Error::missing_field("object"));
+        }
+        match r#type {
+            Some(r#""ADDED""#) => Ok(WatchEventType::Added),
+            Some(r#""MODIFIED""#) => Ok(WatchEventType::Modified),
+            Some(r#""DELETED""#) => Ok(WatchEventType::Deleted),
+            Some(r#""BOOKMARK""#) => Ok(WatchEventType::Bookmark),
+            Some(r#""ERROR""#) => Ok(WatchEventType::Error),
+            Some(other) => Err(serde::de::Error::custom(format_args!(
+                "unknown watch event type {other}"
+            ))),
+            None => Err(serde::de::Error::missing_field("type")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD: &str = r#"{"kind":"Pod","metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"7","labels":{"x":"y \"q\""},"managedFields":[{"a":{}}]},"spec":{"x":[1,2]}}"#;
+
+    #[test]
+    fn head_is_parsed_and_the_rest_is_sliced() {
+        let mut index = Index::new();
+        let pod = index.parse(POD.as_bytes()).unwrap();
+        assert_eq!(pod.name(), "a");
+        assert_eq!(pod.namespace(), Some("n"));
+        assert_eq!(pod.uid(), "u");
+        assert_eq!(pod.resource_version(), "7");
+        assert_eq!(pod.member("spec"), Some(r#"{"x":[1,2]}"#));
+        assert_eq!(pod.metadata("managedFields"), Some(r#"[{"a":{}}]"#));
+        let labels: Vec<_> = pod.labels().collect();
+        assert_eq!(labels, [("x".into(), "y \"q\"".into())]);
+    }
+
+    #[test]
+    fn event_keys_may_come_in_any_order() {
+        let mut index = Index::new();
+        for line in [
+            format!(r#"{{"type":"ADDED","object":{POD}}}"#),
+            format!(r#"{{"object":{POD},"extra":1,"type":"ADDED"}}"#),
+        ] {
+            let event = index.parse_event(line.as_bytes()).unwrap();
+            assert_eq!(event.r#type, WatchEventType::Added);
+            assert_eq!(event.object.name(), "a");
+            assert_eq!(event.object.member("spec"), Some(r#"{"x":[1,2]}"#));
+        }
+    }
+
+    #[test]
+    fn malformed_input_is_an_error_that_says_where() {
+        let check = |raw: &[u8], message: &str| {
+            let mut index = Index::new();
+            let error = index.parse(raw).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        };
+        check(&POD.as_bytes()[..40], "invalid JSON at byte");
+        check(b"{\"metadata\":5}", "invalid JSON at byte");
+        check(
+            b"{\"metadata\":{\"name\":5}}",
+            "metadata.name has the value 5",
+        );
+        check(b"{\"metadata\":{\"name\":\"\xff\"}}", "at byte 21");
+        check(b"[]", "invalid JSON");
+        let mut index = Index::new();
+        assert!(index.parse_event(br#"{"type":"ADDED"}"#).is_err());
+        assert!(index.parse_event(br#"{"type":"NEW","object":{}}"#).is_err());
+        assert!(!index.parse(br#"{"metadata":null}"#).unwrap().has_metadata());
+    }
+}

@@ -1,0 +1,4 @@
+//! The wire formats.
+
+pub mod meshery;
+pub mod record;

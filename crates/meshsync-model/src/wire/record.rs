@@ -1,0 +1,310 @@
+//! Our own format: one JSON object a line, the whole object in it.
+//!
+//! ```json
+//! {"event":"ADDED","scope":"4ea3…","tier":"detail","observed":"2026-11-22T12:00:00.000001Z",
+//!  "hash":"…32 hex digits…","object":{"apiVersion":"v1","kind":"Pod","metadata":{…},"spec":{…}}}
+//! ```
+//!
+//! `object` is the object as the server sent it, minus `metadata.managedFields`,
+//! with `apiVersion` and `kind` first (items of a list carry neither) and Secret
+//! values redacted; nothing else is dropped or changed. A delete whose last
+//! state is not known has `"partial":true` and an `object` of identity alone,
+//! without `hash`. `SYNCED` has no object but `resource`, `objects` and
+//! `resourceVersion`.
+
+use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
+use crate::text::{push_json_string, push_minified};
+use crate::{Change, ContentHash, Context, Deleted, Member, Object, ObjectRef, Resource, Secrets};
+
+/// Appends the object as a record carries it and returns the hash of it.
+pub fn push_object(
+    out: &mut Vec<u8>,
+    resource: &Resource,
+    object: &Object<'_>,
+    secrets: Secrets,
+) -> ContentHash {
+    let redact = secrets == Secrets::Redacted && resource.is_secret();
+    let start = out.len();
+    push_type(out, resource);
+    out.extend_from_slice(b",\"metadata\":{");
+    let version = push_metadata(out, object, redact);
+    out.push(b'}');
+    for member in object.members() {
+        if matches!(member.key, r#""kind""# | r#""apiVersion""#) {
+            continue;
+        }
+        out.push(b',');
+        out.extend_from_slice(member.key.as_bytes());
+        out.push(b':');
+        match placeholder_for(member.key).filter(|_| redact) {
+            Some(placeholder) => push_redacted_map(out, member.value, placeholder),
+            None => push_value(out, member.value),
+        }
+    }
+    out.push(b'}');
+    match version {
+        Some(version) => ContentHash::of_parts(&[&out[start..version.start], &out[version.end..]]),
+        None => ContentHash::of_parts(&[&out[start..]]),
+    }
+}
+
+/// Appends the members of `metadata`; returns where `resourceVersion` lies, with
+/// one of its commas.
+fn push_metadata(
+    out: &mut Vec<u8>,
+    object: &Object<'_>,
+    redact: bool,
+) -> Option<std::ops::Range<usize>> {
+    let mut version = None;
+    let mut first = true;
+    for Member { key, value } in object.metadata_members() {
+        if key == r#""managedFields""# {
+            continue;
+        }
+        let start = out.len();
+        if !first {
+            out.push(b',');
+        }
+        out.extend_from_slice(key.as_bytes());
+        out.push(b':');
+        if redact && key == r#""annotations""# {
+            push_redacted_annotations(out, value);
+        } else {
+            push_value(out, value);
+        }
+        if key == r#""resourceVersion""# {
+            version = Some((start, out.len(), first));
+        }
+        first = false;
+    }
+    version.map(|(start, end, first)| {
+        // The first member has its comma behind it, if it has one.
+        let comma = usize::from(first && out.get(end) == Some(&b','));
+        start..end + comma
+    })
+}
+
+fn push_value(out: &mut Vec<u8>, raw: &str) {
+    // Servers write compact JSON; one that does not must not break the line.
+    if memchr::memchr2(b'\n', b'\r', raw.as_bytes()).is_some() {
+        push_minified(out, raw);
+    } else {
+        out.extend_from_slice(raw.as_bytes());
+    }
+}
+
+fn push_type(out: &mut Vec<u8>, resource: &Resource) {
+    out.extend_from_slice(b"{\"apiVersion\":");
+    push_json_string(out, &resource.gvk.api_version());
+    out.extend_from_slice(b",\"kind\":");
+    push_json_string(out, &resource.gvk.kind);
+}
+
+/// Appends an object of identity alone, as a partial delete carries it.
+pub fn push_identity(out: &mut Vec<u8>, resource: &Resource, object: ObjectRef<'_>) {
+    push_type(out, resource);
+    out.extend_from_slice(b",\"metadata\":{\"name\":");
+    push_json_string(out, object.name);
+    if let Some(namespace) = object.namespace {
+        out.extend_from_slice(b",\"namespace\":");
+        push_json_string(out, namespace);
+    }
+    if !object.uid.is_empty() {
+        out.extend_from_slice(b",\"uid\":");
+        push_json_string(out, object.uid);
+    }
+    out.extend_from_slice(b"}}");
+}
+
+/// Appends one record, without a line end.
+///
+/// `emitted` is the object as [`push_object`] made it, where the change has one;
+/// making it once serves the hash and every sink.
+pub fn push_record(
+    out: &mut Vec<u8>,
+    context: &Context<'_>,
+    change: &Change<'_>,
+    emitted: Option<(&[u8], ContentHash)>,
+) {
+    out.extend_from_slice(b"{\"event\":\"");
+    out.extend_from_slice(change.event().as_str().as_bytes());
+    out.extend_from_slice(b"\",\"scope\":");
+    push_json_string(out, context.scope.as_str());
+    out.extend_from_slice(b",\"tier\":\"");
+    out.extend_from_slice(context.tier.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"observed\":\"");
+    out.extend_from_slice(context.observed.to_string().as_bytes());
+    out.push(b'"');
+    match (change, emitted) {
+        (
+            Change::Synced {
+                objects,
+                resource_version,
+            },
+            _,
+        ) => {
+            push_synced(out, context.resource, *objects, resource_version);
+        }
+        (Change::Deleted(Deleted::Partial(object)), _) => {
+            out.extend_from_slice(b",\"partial\":true,\"object\":");
+            push_identity(out, context.resource, *object);
+        }
+        (_, Some((object, hash))) => {
+            out.extend_from_slice(b",\"hash\":\"");
+            out.extend_from_slice(hash.to_string().as_bytes());
+            out.extend_from_slice(b"\",\"object\":");
+            out.extend_from_slice(object);
+        }
+        (_, None) => {
+            // No caller does this; identity is the most that can be said then.
+            out.extend_from_slice(b",\"partial\":true,\"object\":");
+            if let Some(object) = change.object_ref() {
+                push_identity(out, context.resource, object);
+            } else {
+                out.extend_from_slice(b"{}");
+            }
+        }
+    }
+    out.push(b'}');
+}
+
+fn push_synced(out: &mut Vec<u8>, resource: &Resource, objects: u64, version: &str) {
+    out.extend_from_slice(b",\"resource\":{\"group\":");
+    push_json_string(out, &resource.gvk.group);
+    out.extend_from_slice(b",\"version\":");
+    push_json_string(out, &resource.gvk.version);
+    out.extend_from_slice(b",\"kind\":");
+    push_json_string(out, &resource.gvk.kind);
+    out.extend_from_slice(b",\"plural\":");
+    push_json_string(out, &resource.plural);
+    out.extend_from_slice(b"},\"objects\":");
+    out.extend_from_slice(itoa::Buffer::new().format(objects).as_bytes());
+    out.extend_from_slice(b",\"resourceVersion\":");
+    push_json_string(out, version);
+}
+
+/// Appends one record in one step. See [`push_object`] and [`push_record`] for
+/// the two steps of the hot path.
+pub fn encode(out: &mut Vec<u8>, context: &Context<'_>, change: &Change<'_>, secrets: Secrets) {
+    let mut body = Vec::new();
+    let emitted = change.object().map(|object| {
+        let hash = push_object(&mut body, context.resource, object, secrets);
+        (body.as_slice(), hash)
+    });
+    push_record(out, context, change, emitted);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gvk, Index};
+
+    fn object(resource: &Resource, raw: &str, secrets: Secrets) -> (String, ContentHash) {
+        let mut index = Index::new();
+        let object = index.parse(raw.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        let hash = push_object(&mut out, resource, &object, secrets);
+        (String::from_utf8(out).unwrap(), hash)
+    }
+
+    fn resource(kind: &str, plural: &str) -> Resource {
+        Resource::new(Gvk::new("", "v1", kind), plural, true)
+    }
+
+    #[test]
+    fn everything_but_managed_fields_is_kept() {
+        let raw = r#"{"metadata":{"name":"a","managedFields":[1],"resourceVersion":"5","x":1},"spec":null,"odd":{"é":[1.0,1e5]},"kind":"Pod"}"#;
+        let (text, _) = object(&resource("Pod", "pods"), raw, Secrets::Redacted);
+        assert_eq!(
+            text,
+            r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","resourceVersion":"5","x":1},"spec":null,"odd":{"é":[1.0,1e5]}}"#
+        );
+    }
+
+    #[test]
+    fn hash_ignores_resource_version_and_managed_fields_wherever_they_stand() {
+        let pods = resource("Pod", "pods");
+        let hash = |raw: &str| object(&pods, raw, Secrets::Redacted).1;
+        let reference = hash(r#"{"metadata":{"name":"a","uid":"u"},"spec":1}"#);
+        for raw in [
+            r#"{"metadata":{"resourceVersion":"1","name":"a","uid":"u"},"spec":1}"#,
+            r#"{"metadata":{"name":"a","resourceVersion":"22","uid":"u"},"spec":1}"#,
+            r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","uid":"u","resourceVersion":"3"},"spec":1}"#,
+            r#"{"metadata":{"managedFields":[],"resourceVersion":"1","name":"a","uid":"u"},"spec":1}"#,
+        ] {
+            assert_eq!(hash(raw), reference, "{raw}");
+        }
+        assert_ne!(
+            hash(r#"{"metadata":{"name":"a","uid":"u"},"spec":2}"#),
+            reference
+        );
+    }
+
+    #[test]
+    fn pretty_json_becomes_one_line() {
+        let raw = "{\n \"metadata\": {\n \"name\": \"a\",\n \"labels\": {\n \"x\": \"y z\" } },\n \"spec\": {\n \"a\": [ 1,\n 2 ] } }";
+        let (text, _) = object(&resource("Pod", "pods"), raw, Secrets::Redacted);
+        assert!(!text.contains('\n'));
+        assert!(
+            text.contains(r#""x":"y z""#) && text.contains(r#"{"a":[1,2]}"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn secret_values_are_redacted_unless_plain_is_asked_for() {
+        let raw = r#"{"metadata":{"name":"s"},"data":{"p":"c2VjcmV0"},"type":"Opaque"}"#;
+        let secrets = resource("Secret", "secrets");
+        let (text, _) = object(&secrets, raw, Secrets::Redacted);
+        assert!(
+            text.contains(r#""data":{"p":"W1JFREFDVEVEXQ=="}"#),
+            "{text}"
+        );
+        let (text, _) = object(&secrets, raw, Secrets::Plain);
+        assert!(text.contains("c2VjcmV0"));
+        let (text, _) = object(&resource("ConfigMap", "configmaps"), raw, Secrets::Redacted);
+        assert!(text.contains("c2VjcmV0"), "only Secrets are redacted");
+    }
+
+    #[test]
+    fn records_are_valid_json_lines() {
+        let scope = crate::ClusterId::new("cluster \"1\"").unwrap();
+        let pods = resource("Pod", "pods");
+        let context = Context {
+            scope: &scope,
+            resource: &pods,
+            tier: crate::Tier::Detail,
+            observed: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let gone = ObjectRef {
+            namespace: Some("n"),
+            name: "a",
+            uid: "u",
+        };
+        let mut index = Index::new();
+        let object = index.parse(br#"{"metadata":{"name":"a"}}"#).unwrap();
+        for (change, expected) in [
+            (
+                Change::Added(&object),
+                r#"{"event":"ADDED","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","hash":"#,
+            ),
+            (
+                Change::Deleted(Deleted::Partial(gone)),
+                r#"{"event":"DELETED","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","partial":true,"object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"n","uid":"u"}}}"#,
+            ),
+            (
+                Change::Synced {
+                    objects: 3,
+                    resource_version: "9",
+                },
+                r#"{"event":"SYNCED","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","resource":{"group":"","version":"v1","kind":"Pod","plural":"pods"},"objects":3,"resourceVersion":"9"}"#,
+            ),
+        ] {
+            let mut out = Vec::new();
+            encode(&mut out, &context, &change, Secrets::Redacted);
+            let text = String::from_utf8(out).unwrap();
+            serde_json::from_str::<serde_json::Value>(&text).unwrap();
+            assert!(text.starts_with(expected), "{text}");
+        }
+    }
+}
