@@ -1,0 +1,36 @@
+//! The project's own chores, run as `cargo xtask`.
+//!
+//! # Invariants
+//!
+//! - Writes below `target/` only, and changes nothing else on the machine.
+//! - Needs Rust, a C compiler and Python 3, and nothing more; what else it wants it fetches, and
+//!   where it cannot it says which tests will skip.
+
+mod fetch;
+mod stage;
+mod test;
+mod tool;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Fetch what the tests need into target/tools, then run them, doc tests included
+    Test(test::Args),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().chore {
+        Chore::Test(args) => test::run(&args),
+    }
+}

@@ -1,0 +1,128 @@
+//! `cargo xtask test`: what the tests need, then the tests.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::Context;
+
+use crate::{
+    fetch,
+    stage::stage,
+    tool::{Located, TOOLS, Tool},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also install what only some tests need and what is too heavy to fetch each time
+    #[arg(long)]
+    install: bool,
+
+    /// Handed to `cargo test`, for example `-- -p meshsync-broker` or `-- some_name -- --nocapture`
+    #[arg(last = true)]
+    extra: Vec<OsString>,
+}
+
+/// Answers with the exit code of `cargo test`.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let root = workspace_root()?;
+    if args.install {
+        println!("--install: nothing more is needed now");
+    }
+    let variables = stage("tools", || provide(&root.join("target/tools")));
+    let mut command = cargo_test(&root, &args.extra);
+    command.envs(variables);
+    let status = stage("cargo test", || command.status()).context("failed to run cargo")?;
+    Ok(match status.code() {
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        None => ExitCode::FAILURE,
+    })
+}
+
+/// Locates every tool and answers with the variables that name them. A tool that is missing costs
+/// its tests only.
+fn provide(tools: &Path) -> Vec<(&'static str, PathBuf)> {
+    let mut variables = Vec::new();
+    for tool in TOOLS {
+        let outcome = tool.locate(tools).and_then(|located| {
+            fetch::publish(&located.path, tool.name, tools)?;
+            Ok(located)
+        });
+        match outcome {
+            Ok(Located { path, version }) => {
+                println!("{} {version}: {}", tool.name, path.display());
+                variables.push((tool.variable, path));
+            }
+            Err(error) => warn_missing(tool, &error),
+        }
+    }
+    variables
+}
+
+fn warn_missing(tool: &Tool, error: &anyhow::Error) {
+    let (name, variable, version_min) = (tool.name, tool.variable, tool.version_min);
+    eprintln!("warning: no {name}: {error:#}");
+    eprintln!("warning:   will skip: {}", tool.used_by);
+    eprintln!(
+        "warning:   to run them: install pip for python3 and be online, or put {name} \
+         {version_min} or newer in PATH, or name it in {variable}"
+    );
+}
+
+fn cargo_test(root: &Path, extra: &[OsString]) -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root).arg("test");
+    if !names_packages(extra) {
+        command.arg("--workspace");
+    }
+    command.args(extra);
+    // What `cargo run` sets for this process is not meant for the crates built below; build
+    // scripts that watch these variables would run again each time.
+    for (name, _) in env::vars_os() {
+        let is_ours = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if is_ours {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Whether the arguments choose packages themselves.
+fn names_packages(extra: &[OsString]) -> bool {
+    extra
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "-p" || arg.to_str().is_some_and(|arg| arg.starts_with("--package")))
+}
+
+fn workspace_root() -> anyhow::Result<PathBuf> {
+    let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = manifest_dir.ancestors().nth(2);
+    Ok(root.context("xtask is not in bins/xtask")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(extra: &[&str], expected: &[&str]) {
+        let extra: Vec<_> = extra.iter().map(OsString::from).collect();
+        let command = cargo_test(Path::new("."), &extra);
+        assert_eq!(command.get_args().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn everything_is_tested_unless_packages_are_named() {
+        check(&[], &["test", "--workspace"]);
+        check(&["ledger"], &["test", "--workspace", "ledger"]);
+        check(&["-p", "xtask"], &["test", "-p", "xtask"]);
+        check(&["--package=xtask"], &["test", "--package=xtask"]);
+        check(&["--", "-p"], &["test", "--workspace", "--", "-p"]);
+    }
+}
