@@ -15,6 +15,7 @@
 mod eventually;
 mod nats;
 mod reference;
+mod skip;
 mod tool;
 
 pub use eventually::{Condition, eventually, eventually_blocking};

@@ -9,6 +9,8 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
+use crate::skip::skip;
+
 /// Names the folder that holds the reference files; they are not part of the repository.
 pub const REFERENCE_DIR_ENV: &str = "MESHSYNC_REFERENCE_DIR";
 
@@ -24,7 +26,7 @@ pub fn require_reference(test_name: &str) -> Option<PathBuf> {
     match find() {
         Ok(dir) => Some(dir),
         Err(reason) => {
-            eprintln!("skipped: {test_name}: {reason}");
+            skip(test_name, &reason);
             None
         }
     }

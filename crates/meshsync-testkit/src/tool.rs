@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::skip::skip;
+
 /// When set to `1`, a tool that is missing fails the test instead of skipping it.
 pub const REQUIRE_TOOLS_ENV: &str = "MESHSYNC_REQUIRE_TOOLS";
 
@@ -32,7 +34,7 @@ pub fn tool(name: &str) -> Option<PathBuf> {
             env::var_os(REQUIRE_TOOLS_ENV).is_none_or(|value| value != "1"),
             "{reason} ({REQUIRE_TOOLS_ENV} is set)"
         );
-        eprintln!("skipped: {}: {reason}", current_test());
+        skip(&current_test(), &reason);
     }
     found
 }
