@@ -1,0 +1,16 @@
+//! What an API server serves right now.
+
+mod aggregated;
+mod alias;
+mod discovered;
+mod document;
+mod legacy;
+mod state;
+
+pub use discovered::{
+    Answer, Discovered, DiscoveredGroup, DiscoveredVersion, RootAnswer, Unavailable,
+};
+pub use document::{
+    DocumentError, Freshness, GroupVersion, GroupVersionDocument, GroupVersions, RootDocument,
+};
+pub use state::{Catalog, Served};

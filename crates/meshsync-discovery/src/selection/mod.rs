@@ -1,0 +1,13 @@
+//! Which of the served resources are observed, and why.
+
+mod decision;
+mod namespaces;
+mod pattern;
+mod pattern_error;
+mod select;
+
+pub use decision::{Decision, Reason};
+pub use namespaces::{NamespaceError, NamespaceSelection};
+pub use pattern::Pattern;
+pub use pattern_error::{PatternError, PatternProblem};
+pub use select::Selection;
