@@ -1,0 +1,225 @@
+//! Failures as the API server words them: a `Status` body and its HTTP code.
+
+use serde_json::{Map, Value, json};
+
+use super::GroupResource;
+
+/// A failure in the API server's own words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// HTTP status code.
+    pub code: u16,
+    /// Machine-readable reason, for example `NotFound`; empty when the server gives none.
+    pub reason: &'static str,
+    /// Human-readable message.
+    pub message: String,
+    /// `details` of the body; `Null` leaves the member out.
+    pub details: Value,
+    /// `continue` in the body's metadata: the token of an inconsistent continuation.
+    pub continue_token: Option<String>,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.code, self.message)
+    }
+}
+
+impl Status {
+    /// A failure without details.
+    pub(crate) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        let (message, details) = (message.into(), Value::Null);
+        Self {
+            code,
+            reason,
+            message,
+            details,
+            continue_token: None,
+        }
+    }
+
+    fn with_details(mut self, details: Value) -> Self {
+        self.details = details;
+        self
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
+    pub(crate) fn forbidden(verb: &str, gr: &GroupResource, namespace: Option<&str>) -> Self {
+        let place = match namespace {
+            Some(ns) => format!("in the namespace \"{ns}\""),
+            None => "at the cluster scope".to_owned(),
+        };
+        Self::new(
+            403,
+            "Forbidden",
+            format!(
+                "{} is forbidden: User \"viewer\" cannot {verb} resource \"{}\" in API group \"{}\" {place}",
+                gr, gr.plural, gr.group
+            ),
+        )
+        .with_details(kind_details(gr, None))
+    }
+
+    pub(crate) fn no_resource() -> Self {
+        Self::new(
+            404,
+            "NotFound",
+            "the server could not find the requested resource",
+        )
+        .with_details(json!({}))
+    }
+
+    pub(crate) fn not_found(gr: &GroupResource, name: &str) -> Self {
+        Self::new(404, "NotFound", format!("{gr} \"{name}\" not found"))
+            .with_details(kind_details(gr, Some(name)))
+    }
+
+    pub(crate) fn already_exists(gr: &GroupResource, name: &str) -> Self {
+        Self::new(
+            409,
+            "AlreadyExists",
+            format!("{gr} \"{name}\" already exists"),
+        )
+        .with_details(kind_details(gr, Some(name)))
+    }
+
+    pub(crate) fn conflict(gr: &GroupResource, name: &str, why: &str) -> Self {
+        Self::new(
+            409,
+            "Conflict",
+            format!("Operation cannot be fulfilled on {gr} \"{name}\": {why}"),
+        )
+        .with_details(kind_details(gr, Some(name)))
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+        .with_details(json!({}))
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequest", message)
+    }
+
+    pub(crate) fn unsupported_media(message: impl Into<String>) -> Self {
+        Self::new(415, "UnsupportedMediaType", message)
+    }
+
+    pub(crate) fn expired(message: impl Into<String>) -> Self {
+        Self::new(410, "Expired", message)
+    }
+
+    /// A watch older than the history. `oldest` is the oldest version still known.
+    pub(crate) fn watch_too_old(rv: u64, oldest: u64) -> Self {
+        Self::expired(format!("too old resource version: {rv} ({oldest})"))
+    }
+
+    pub(crate) fn rv_too_large(rv: u64, current: u64) -> Self {
+        Self::new(
+            504,
+            "Timeout",
+            format!("Timeout: Too large resource version: {rv}, current: {current}"),
+        )
+        .with_details(json!({
+            "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+            "retryAfterSeconds": 1
+        }))
+    }
+
+    /// `ListOptions` that contradict each other: one forbidden field and why.
+    pub(crate) fn list_options_forbidden(field: &str, why: &str) -> Self {
+        Self::new(
+            422,
+            "Invalid",
+            format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: Forbidden: {why}"),
+        )
+        .with_details(json!({
+            "group": "meta.k8s.io", "kind": "ListOptions",
+            "causes": [{"reason": "FieldValueForbidden", "message": format!("Forbidden: {why}"), "field": field}]
+        }))
+    }
+
+    pub(crate) fn invalid(kind: &str, name: &str, field: &str, why: &str) -> Self {
+        Self::new(
+            422,
+            "Invalid",
+            format!("{kind} \"{name}\" is invalid: {field}: {why}"),
+        )
+        .with_details(json!({
+            "name": name, "kind": kind,
+            "causes": [{"reason": "FieldValueInvalid", "message": why, "field": field}]
+        }))
+    }
+
+    /// A status forced by a fault.
+    pub(crate) fn forced(code: u16) -> Self {
+        let (reason, message) = match code {
+            401 => return Self::unauthorized(),
+            404 => return Self::no_resource(),
+            410 => (
+                "Expired",
+                "The resourceVersion for the provided list is too old.",
+            ),
+            429 => (
+                "TooManyRequests",
+                "too many requests, please try again later",
+            ),
+            500 => (
+                "InternalError",
+                "Internal error occurred: simulated failure",
+            ),
+            503 => (
+                "ServiceUnavailable",
+                "the server is currently unable to handle the request",
+            ),
+            504 => (
+                "Timeout",
+                "Timeout: request did not complete within the allotted timeout",
+            ),
+            _ => ("", "simulated failure"),
+        };
+        let status = Self::new(code, reason, message);
+        if code == 429 {
+            status.with_details(json!({"retryAfterSeconds": 1}))
+        } else {
+            status
+        }
+    }
+
+    /// The JSON body, members in the server's order.
+    pub fn body(&self) -> Vec<u8> {
+        let mut out = String::from(r#"{"kind":"Status","apiVersion":"v1","metadata":{"#);
+        if let Some(token) = &self.continue_token {
+            out.push_str(&format!("\"continue\":{}", Value::from(token.as_str())));
+        }
+        out.push_str(r#"},"status":"Failure","message":"#);
+        out.push_str(&Value::from(self.message.as_str()).to_string());
+        if !self.reason.is_empty() {
+            out.push_str(&format!(",\"reason\":\"{}\"", self.reason));
+        }
+        if !self.details.is_null() {
+            out.push_str(&format!(",\"details\":{}", self.details));
+        }
+        out.push_str(&format!(",\"code\":{}}}", self.code));
+        out.into_bytes()
+    }
+}
+
+fn kind_details(gr: &GroupResource, name: Option<&str>) -> Value {
+    let mut details = Map::new();
+    if let Some(name) = name {
+        details.insert("name".into(), name.into());
+    }
+    if !gr.group.is_empty() {
+        details.insert("group".into(), gr.group.as_str().into());
+    }
+    details.insert("kind".into(), gr.plural.as_str().into());
+    Value::Object(details)
+}

@@ -1,0 +1,207 @@
+//! What a simulator is started with.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::{
+    api::{GroupResource, builtin_catalog},
+    error::{LoadError, SimError},
+    generate::{Generate, generate},
+    http::listen,
+    load::{ensure_namespace, load_capture, load_manifests},
+    requests::RequestLog,
+    shared::Shared,
+    sim::Sim,
+    store::{Store, WriteOptions},
+};
+
+/// `uid` of the `kube-system` namespace of every cluster that was not captured: a fixed cluster id.
+pub const KUBE_SYSTEM_UID: &str = "6b1d5a0e-3f0c-4b7e-9a52-0c8f5d2e7a11";
+
+const VERSION: &str = r#"{
+  "major": "1",
+  "minor": "36",
+  "gitVersion": "v1.36.0-sim",
+  "gitCommit": "",
+  "gitTreeState": "clean",
+  "buildDate": "1970-01-01T00:00:00Z",
+  "goVersion": "none",
+  "compiler": "rustc",
+  "platform": "linux/amd64"
+}"#;
+
+/// Builds a [`Sim`]. Starts from an empty cluster with the usual resources and namespaces.
+#[derive(Debug)]
+#[must_use]
+pub struct SimBuilder {
+    store: Store,
+    version: Bytes,
+    unavailable_groups: Vec<String>,
+    bind: SocketAddr,
+    bookmark_interval: Duration,
+    history: usize,
+    watch_lag_max: u64,
+    request_log: usize,
+    token: Option<String>,
+    watch_list: bool,
+    aggregated_discovery: bool,
+}
+
+impl Default for SimBuilder {
+    fn default() -> Self {
+        let mut store = Store::new(builtin_catalog(), usize::MAX);
+        add_namespaces(&mut store);
+        Self {
+            store,
+            version: Bytes::from_static(VERSION.as_bytes()),
+            unavailable_groups: Vec::new(),
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            bookmark_interval: Duration::from_secs(60),
+            history: 20_000,
+            watch_lag_max: 10_000,
+            request_log: 10_000,
+            token: None,
+            watch_list: true,
+            aggregated_discovery: true,
+        }
+    }
+}
+
+fn add_namespaces(store: &mut Store) {
+    let system = json!({"metadata": {"name": "kube-system", "uid": KUBE_SYSTEM_UID}});
+    if let Err(status) = store.create(
+        &GroupResource::new("", "namespaces"),
+        "",
+        system,
+        WriteOptions::default(),
+    ) {
+        tracing::warn!(%status, "kube-system not created");
+    }
+    for name in ["default", "kube-node-lease", "kube-public"] {
+        if let Err(message) = ensure_namespace(store, name) {
+            tracing::warn!(message, "namespace not created");
+        }
+    }
+}
+
+impl SimBuilder {
+    /// Replaces the cluster by a captured one.
+    ///
+    /// # Errors
+    ///
+    /// When the directory has no readable discovery documents, or a list is malformed.
+    pub fn capture(mut self, dir: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let capture = load_capture(dir.as_ref(), usize::MAX)?;
+        self.store = capture.store;
+        self.unavailable_groups = capture.unavailable_groups;
+        if let Some(version) = capture.version {
+            self.version = version;
+        }
+        Ok(self)
+    }
+
+    /// Adds the objects of a manifest file, or of every manifest below a directory.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or parsed, or holds a kind the cluster does not serve.
+    pub fn manifests(mut self, path: impl AsRef<Path>) -> Result<Self, LoadError> {
+        load_manifests(&mut self.store, path.as_ref())?;
+        Ok(self)
+    }
+
+    /// Adds a generated cluster. Takes a few seconds for 100,000 objects.
+    pub fn generate(mut self, options: Generate) -> Self {
+        generate(&mut self.store, &options);
+        self
+    }
+
+    /// Address to listen on; `127.0.0.1:0` unless told.
+    pub fn bind(mut self, addr: SocketAddr) -> Self {
+        self.bind = addr;
+        self
+    }
+
+    /// Time between bookmarks of a watch; one minute unless told.
+    pub fn bookmark_interval(mut self, interval: Duration) -> Self {
+        self.bookmark_interval = interval;
+        self
+    }
+
+    /// Changes remembered per resource; 20,000 unless told. Older versions answer 410.
+    pub fn history(mut self, changes: usize) -> Self {
+        self.history = changes;
+        self
+    }
+
+    /// Changes a watch may lag behind before it is closed; 10,000 unless told.
+    pub fn watch_lag_max(mut self, changes: u64) -> Self {
+        self.watch_lag_max = changes;
+        self
+    }
+
+    /// Requests kept in the log; 10,000 unless told.
+    pub fn request_log(mut self, requests: usize) -> Self {
+        self.request_log = requests;
+        self
+    }
+
+    /// Requires a bearer token.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Refuses `sendInitialEvents`, as a server without the WatchList feature does.
+    pub fn without_watch_list(mut self) -> Self {
+        self.watch_list = false;
+        self
+    }
+
+    /// Serves legacy discovery only, as a server before 1.27 does.
+    pub fn without_aggregated_discovery(mut self) -> Self {
+        self.aggregated_discovery = false;
+        self
+    }
+
+    /// Binds and serves.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::Bind`] when the address cannot be bound.
+    pub async fn start(mut self) -> Result<Sim, SimError> {
+        self.store.begin_history(self.history);
+        let log = RequestLog::new(self.request_log);
+        let shared = Shared::new(
+            self.store,
+            log,
+            self.bookmark_interval,
+            self.watch_lag_max,
+            self.version,
+        );
+        let faults = &shared.faults;
+        faults.require_token(self.token.as_deref());
+        self.unavailable_groups
+            .iter()
+            .for_each(|group| faults.group_unavailable(group));
+        if !self.watch_list {
+            faults.refuse_watch_list();
+        }
+        if !self.aggregated_discovery {
+            faults.disable_aggregated_discovery();
+        }
+        let shared = Arc::new(shared);
+        let bind = self.bind;
+        let listener = listen(Arc::clone(&shared), bind)
+            .await
+            .map_err(|source| SimError::Bind { addr: bind, source })?;
+        Ok(Sim::new(shared, listener))
+    }
+}

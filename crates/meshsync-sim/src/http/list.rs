@@ -1,0 +1,196 @@
+//! Lists: one frame around stored bytes, whatever their number.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::stream;
+use http::Response;
+
+use super::{
+    reply::{Body, FRAME_BYTES, complete, json, streamed},
+    table::table,
+    token::ContinueToken,
+};
+use crate::{
+    api::{GroupResource, ListOptions, Match, Status},
+    shared::Shared,
+    store::{Filter, Framing, Object, PageRequest},
+};
+
+/// A list request whose resource exists.
+#[derive(Debug)]
+pub(crate) struct ListRequest {
+    pub(crate) gr: GroupResource,
+    pub(crate) filter: Filter,
+    pub(crate) framing: Framing,
+    pub(crate) options: ListOptions,
+    pub(crate) as_table: bool,
+}
+
+/// Answers a list.
+pub(crate) fn list(shared: &Arc<Shared>, request: ListRequest) -> Result<Response<Body>, Status> {
+    request.options.check_list()?;
+    let (page, rv, sent) = {
+        let store = shared.read();
+        let (page_request, rv, sent) = place(&request.options, store.rv, &store, &request.gr)?;
+        (
+            store.page(&request.gr, &request.filter, &page_request)?,
+            rv,
+            sent,
+        )
+    };
+    let sent = sent + page.objects.len() as u64;
+    let token = page.last_key.map(|key| {
+        ContinueToken::new(
+            i64::try_from(rv).unwrap_or(i64::MAX),
+            format!("/{key}\0"),
+            page.total,
+            sent,
+        )
+        .encode()
+    });
+    let remaining =
+        (token.is_some() && !request.filter.selects()).then(|| page.total.saturating_sub(sent));
+    if request.as_table {
+        let mut body = table(&request.gr, &request.framing, &page.objects, true);
+        body["metadata"]["resourceVersion"] = rv.to_string().into();
+        if let Some(token) = token {
+            body["metadata"]["continue"] = token.into();
+        }
+        if let Some(remaining) = remaining {
+            body["metadata"]["remainingItemCount"] = remaining.into();
+        }
+        return Ok(json(200, &body));
+    }
+    let (head, tail) = request.framing.list_frame(rv, token.as_deref(), remaining);
+    Ok(body(
+        Arc::clone(shared),
+        request.framing,
+        head,
+        page.objects,
+        tail,
+    ))
+}
+
+/// Where in time and keys the page lies: the request to the store, the version of the list, and
+/// how many objects earlier pages sent.
+fn place(
+    options: &ListOptions,
+    current: u64,
+    store: &crate::store::Store,
+    gr: &GroupResource,
+) -> Result<(PageRequest, u64, u64), Status> {
+    if let Some(text) = &options.continue_token {
+        if options.resource_version.is_some_and(|rv| rv > 0) {
+            return Err(Status::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
+        }
+        let token = ContinueToken::decode(text)?;
+        let after = token
+            .start
+            .trim_start_matches('/')
+            .trim_end_matches('\0')
+            .to_owned();
+        let total = Some(token.total);
+        let at = u64::try_from(token.rv).ok();
+        if at.is_some_and(|at| at < store.table(gr).map_or(0, |table| table.oldest())) {
+            let mut status = Status::expired(
+                "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+            );
+            let anew = ContinueToken::new(-1, token.start, token.total, token.sent);
+            status.continue_token = Some(anew.encode());
+            return Err(status);
+        }
+        let request = PageRequest {
+            at,
+            after: Some(after),
+            limit: options.limit,
+            total,
+        };
+        return Ok((request, at.unwrap_or(current), token.sent));
+    }
+    let rv = options.resource_version.unwrap_or(0);
+    if rv > current {
+        return Err(Status::rv_too_large(rv, current));
+    }
+    let exact = options.version_match == Some(Match::Exact)
+        || (options.version_match.is_none() && options.limit.is_some() && rv > 0);
+    let at = exact.then_some(rv);
+    // A list at version 0 comes from the watch cache, which does not page.
+    let limit = if options.resource_version == Some(0) {
+        None
+    } else {
+        options.limit
+    };
+    Ok((
+        PageRequest {
+            at,
+            limit,
+            ..PageRequest::default()
+        },
+        at.unwrap_or(current),
+        0,
+    ))
+}
+
+/// A body of stored objects between a head and a tail, in frames of about 64 KiB.
+fn body(
+    shared: Arc<Shared>,
+    framing: Framing,
+    head: String,
+    objects: Vec<Arc<Object>>,
+    tail: String,
+) -> Response<Body> {
+    let mut first = BytesMut::with_capacity(FRAME_BYTES + 16 * 1024);
+    first.put_slice(head.as_bytes());
+    let mut writer = Writer {
+        framing,
+        objects: objects.into(),
+        tail: Some(tail),
+        started: false,
+    };
+    let frame = writer.frame(first);
+    if writer.tail.is_none() && frame.len() < FRAME_BYTES {
+        // Small enough to be sent with a Content-Length, as the server does.
+        return complete(200, super::reply::JSON, frame);
+    }
+    streamed(stream::unfold(
+        (shared, writer, Some(frame)),
+        |(shared, mut writer, ready)| async move {
+            let frame = match ready {
+                Some(frame) => frame,
+                None if writer.tail.is_none() => return None,
+                None => writer.frame(BytesMut::with_capacity(FRAME_BYTES + 16 * 1024)),
+            };
+            shared.faults.before_frame(frame.len()).await;
+            Some((Ok(frame), (shared, writer, None)))
+        },
+    ))
+}
+
+struct Writer {
+    framing: Framing,
+    objects: VecDeque<Arc<Object>>,
+    tail: Option<String>,
+    started: bool,
+}
+
+impl Writer {
+    fn frame(&mut self, mut out: BytesMut) -> Bytes {
+        while out.len() < FRAME_BYTES {
+            let Some(object) = self.objects.pop_front() else {
+                if let Some(tail) = self.tail.take() {
+                    out.put_slice(tail.as_bytes());
+                }
+                break;
+            };
+            if self.started {
+                out.put_u8(b',');
+            }
+            self.started = true;
+            self.framing.put_item(&mut out, &object);
+        }
+        out.freeze()
+    }
+}

@@ -1,0 +1,216 @@
+//! From a request to its answer: resolve the target, ask the faults, hand over.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request, Response, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    accept::{Representation, representation},
+    discovery::{discovery, unknown_path},
+    list::{ListRequest, list},
+    objects::ObjectRequest,
+    reply::Body,
+    target::Target,
+    watch::{WatchRequest, watch},
+};
+use crate::{
+    api::{GroupResource, ListOptions, Query, Status},
+    faults::RequestFacts,
+    requests::LoggedRequest,
+    shared::Shared,
+    store::{Filter, Framing},
+};
+
+/// Largest request body read; a real server takes about 3 MB, tests may want more.
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Answers one request and logs it.
+pub(crate) async fn route(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    stop: CancellationToken,
+) -> Response<Body> {
+    let latency = shared.faults.latency_now();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let mut entry = LoggedRequest {
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        status: 0,
+        user_agent: header_text(request.headers(), &header::USER_AGENT).to_owned(),
+        accept: header_text(request.headers(), &header::ACCEPT).to_owned(),
+    };
+    let response = answer(&shared, request, stop)
+        .await
+        .unwrap_or_else(Response::from);
+    entry.status = response.status().as_u16();
+    tracing::debug!(
+        method = entry.method,
+        path = entry.path,
+        query = entry.query,
+        status = entry.status,
+        "served"
+    );
+    shared.requests.push(entry);
+    response
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    stop: CancellationToken,
+) -> Result<Response<Body>, Status> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let bearer = header_text(&parts.headers, &header::AUTHORIZATION).strip_prefix("Bearer ");
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let target = Target::parse(path);
+    let gr = target
+        .as_ref()
+        .map(|t| GroupResource::new(t.group.as_str(), t.plural.as_str()));
+    let verb = verb(&parts.method, target.as_ref(), &query);
+    let health = matches!(path, "/healthz" | "/livez" | "/readyz" | "/version");
+    if !health {
+        let namespace = target.as_ref().and_then(|t| t.namespace.as_deref());
+        let facts = RequestFacts {
+            resource: gr.as_ref(),
+            namespace,
+            verb,
+            bearer,
+        };
+        if let Some(refusal) = shared.faults.refusal(facts) {
+            return Ok(refusal.into());
+        }
+    }
+    if let Some(response) = discovery(shared, path, &parts.headers) {
+        return Ok(response);
+    }
+    let (Some(target), Some(gr)) = (target, gr) else {
+        return Ok(unknown_path());
+    };
+    let mut framing = resolve(shared, &target, verb)?;
+    let representation = representation(header_text(&parts.headers, &header::ACCEPT))?;
+    framing.metadata_only = representation == Representation::Metadata;
+    if matches!(verb, "list" | "watch") {
+        let options = ListOptions::parse(&query)?;
+        let filter = filter(&target, &options);
+        let as_table = representation == Representation::Table;
+        return if verb == "watch" {
+            watch(
+                shared,
+                WatchRequest {
+                    gr,
+                    filter,
+                    framing,
+                    options,
+                    as_table,
+                },
+                stop,
+            )
+        } else {
+            list(
+                shared,
+                ListRequest {
+                    gr,
+                    filter,
+                    framing,
+                    options,
+                    as_table,
+                },
+            )
+        };
+    }
+    let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    let body = body
+        .map_err(|e| Status::new(413, "RequestEntityTooLarge", e.to_string()))?
+        .to_bytes();
+    let content_type = header_text(&parts.headers, &header::CONTENT_TYPE).to_owned();
+    let collection_filter = match verb {
+        "deletecollection" => Some(filter(&target, &ListOptions::parse(&query)?)),
+        _ => None,
+    };
+    let request = ObjectRequest {
+        gr,
+        framing,
+        representation,
+        namespace: target.namespace.unwrap_or_default(),
+        name: target.name,
+        subresource: target.subresource,
+        query,
+        content_type,
+        body,
+    };
+    match collection_filter {
+        Some(filter) => request.delete_collection(shared, &filter),
+        None => request.answer(shared, &parts.method),
+    }
+}
+
+fn verb(method: &Method, target: Option<&Target>, query: &Query) -> &'static str {
+    let named = target.is_none_or(|t| t.name.is_some());
+    match (method.as_str(), named) {
+        ("GET" | "HEAD", true) => "get",
+        ("GET" | "HEAD", false) if query.flag("watch") => "watch",
+        ("GET" | "HEAD", false) => "list",
+        ("POST", false) => "create",
+        ("PUT", true) => "update",
+        ("PATCH", true) => "patch",
+        ("DELETE", true) => "delete",
+        ("DELETE", false) => "deletecollection",
+        _ => "",
+    }
+}
+
+/// The resource behind a target, if it exists, has the right scope and allows the verb.
+fn resolve(shared: &Shared, target: &Target, verb: &str) -> Result<Framing, Status> {
+    let store = shared.read();
+    let found = store
+        .catalog
+        .find(&target.group, &target.version, &target.plural)
+        .ok_or_else(Status::no_resource)?;
+    let namespaced = found.resource.namespaced();
+    if target.namespace.is_some() != namespaced
+        && (target.namespace.is_some() || target.name.is_some())
+    {
+        return Err(Status::no_resource());
+    }
+    let allowed = match target.subresource.as_deref() {
+        None => {
+            found.resource.allows(verb)
+                && !(verb == "create" && namespaced && target.namespace.is_none())
+        }
+        Some(name @ ("status" | "finalize")) => {
+            let sub = found
+                .resource
+                .subresource(name)
+                .ok_or_else(Status::no_resource)?;
+            sub.verbs.iter().any(|v| v == verb)
+        }
+        Some("scale") if found.resource.subresource("scale").is_some() => verb == "get",
+        Some(_) => return Err(Status::no_resource()),
+    };
+    if !allowed {
+        return Err(Status::method_not_allowed());
+    }
+    Ok(Framing::new(&target.group, found))
+}
+
+fn filter(target: &Target, options: &ListOptions) -> Filter {
+    Filter {
+        namespace: target.namespace.clone(),
+        labels: options.labels.clone(),
+        fields: options.fields.clone(),
+    }
+}

@@ -1,0 +1,106 @@
+//! The listener and its connections.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::service::service_fn;
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::router::route;
+use crate::{shared::Shared, tasks::Tasks};
+
+/// How long connections may take to finish what they are doing when the server stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A bound address and everything connected to it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) addr: SocketAddr,
+    tasks: Tasks,
+    /// Drops connections as they are.
+    kill: CancellationToken,
+}
+
+/// Binds and serves.
+pub(crate) async fn listen(shared: Arc<Shared>, addr: SocketAddr) -> io::Result<Listener> {
+    let socket = TcpListener::bind(addr).await?;
+    let addr = socket.local_addr()?;
+    let (tasks, kill) = (Tasks::default(), CancellationToken::new());
+    let acceptor = accept(shared, socket, tasks.clone(), kill.clone());
+    tasks.spawn(acceptor);
+    Ok(Listener { addr, tasks, kill })
+}
+
+impl Listener {
+    /// Ends watches, lets other responses finish, closes connections.
+    pub(crate) async fn stop(&self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Drops every connection where it stands, as a crashed server does.
+    pub(crate) async fn crash(&self) {
+        self.kill.cancel();
+        self.tasks.shutdown().await;
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.kill.cancel();
+        self.tasks.cancel();
+    }
+}
+
+async fn accept(shared: Arc<Shared>, socket: TcpListener, tasks: Tasks, kill: CancellationToken) {
+    let stop = tasks.stopping();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tasks.spawn(serve(
+                    Arc::clone(&shared),
+                    stream,
+                    tasks.clone(),
+                    kill.clone(),
+                ));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection failed");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream, tasks: Tasks, kill: CancellationToken) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY not set");
+    }
+    let stop = tasks.stopping();
+    // Streams of a killed listener must not keep HTTP/2 tasks waiting.
+    let service = service_fn(|request| {
+        let response = route(Arc::clone(&shared), request, stop.clone());
+        async move { Ok::<_, Infallible>(response.await) }
+    });
+    let mut builder = auto::Builder::new(tasks.clone());
+    builder.http2().max_concurrent_streams(1000);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = kill.cancelled() => return,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = kill.cancelled() => return,
+                () = tokio::time::sleep(GRACE) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}

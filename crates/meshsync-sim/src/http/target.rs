@@ -1,0 +1,118 @@
+//! What a path is about.
+
+/// A path below `/api/V` or `/apis/G/V`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) plural: String,
+    pub(crate) name: Option<String>,
+    pub(crate) subresource: Option<String>,
+}
+
+impl Target {
+    /// Reads a path; `None` when it does not name a resource.
+    pub(crate) fn parse(path: &str) -> Option<Self> {
+        let steps: Vec<String> = path
+            .trim_matches('/')
+            .split('/')
+            .map(|step| {
+                percent_encoding::percent_decode_str(step)
+                    .decode_utf8_lossy()
+                    .into_owned()
+            })
+            .collect();
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        let (group, version, rest) = match steps[..] {
+            ["api", version, ref rest @ ..] => ("", version, rest),
+            ["apis", group, version, ref rest @ ..] => (group, version, rest),
+            _ => return None,
+        };
+        let (namespace, rest) = match *rest {
+            // `namespaces/N/status` and `namespaces/N/finalize` are about the namespace itself.
+            ["namespaces", _, "status" | "finalize"] => (None, rest),
+            ["namespaces", namespace, ref rest @ ..] if !rest.is_empty() => (Some(namespace), rest),
+            _ => (None, rest),
+        };
+        let (plural, name, subresource) = match *rest {
+            [plural] => (plural, None, None),
+            [plural, name] => (plural, Some(name), None),
+            [plural, name, subresource] => (plural, Some(name), Some(subresource)),
+            _ => return None,
+        };
+        if plural.is_empty() || name.is_some_and(str::is_empty) {
+            return None;
+        }
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Some(Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            namespace: owned(namespace),
+            plural: plural.to_owned(),
+            name: owned(name),
+            subresource: owned(subresource),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        path: &str,
+        expected: Option<(&str, &str, Option<&str>, &str, Option<&str>, Option<&str>)>,
+    ) {
+        let target = Target::parse(path);
+        let actual = target.as_ref().map(|t| {
+            (
+                t.group.as_str(),
+                t.version.as_str(),
+                t.namespace.as_deref(),
+                t.plural.as_str(),
+                t.name.as_deref(),
+                t.subresource.as_deref(),
+            )
+        });
+        assert_eq!(actual, expected, "{path}");
+    }
+
+    #[test]
+    fn paths_name_resources_as_the_server_reads_them() {
+        check("/api/v1/pods", Some(("", "v1", None, "pods", None, None)));
+        check(
+            "/api/v1/namespaces",
+            Some(("", "v1", None, "namespaces", None, None)),
+        );
+        check(
+            "/api/v1/namespaces/a",
+            Some(("", "v1", None, "namespaces", Some("a"), None)),
+        );
+        check(
+            "/api/v1/namespaces/a/status",
+            Some(("", "v1", None, "namespaces", Some("a"), Some("status"))),
+        );
+        check(
+            "/api/v1/namespaces/a/pods",
+            Some(("", "v1", Some("a"), "pods", None, None)),
+        );
+        check(
+            "/apis/apps/v1/namespaces/a/deployments/b/scale",
+            Some((
+                "apps",
+                "v1",
+                Some("a"),
+                "deployments",
+                Some("b"),
+                Some("scale"),
+            )),
+        );
+        check(
+            "/apis/g.io/v1/things/x%3Ay",
+            Some(("g.io", "v1", None, "things", Some("x:y"), None)),
+        );
+        check("/apis/apps/v1", None);
+        check("/version", None);
+    }
+}

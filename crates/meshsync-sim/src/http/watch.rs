@@ -1,0 +1,312 @@
+//! Watches: each reads the history of its resource at its own pace, so that a write costs the
+//! same whether nobody watches or a thousand do.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::stream;
+use http::Response;
+use tokio::{
+    sync::watch::Receiver,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    reply::{Body, FRAME_BYTES, streamed},
+    table::table,
+};
+use crate::{
+    api::{GroupResource, ListOptions, Status},
+    faults::{Cut, CutStyle},
+    shared::Shared,
+    store::{Event, EventKind, Filter, Framing, Object, PageRequest, Pending},
+};
+
+/// How long a watch without `timeoutSeconds` lasts; a real server picks 30 to 60 minutes.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(45 * 60);
+
+/// A watch request whose resource exists.
+#[derive(Debug)]
+pub(crate) struct WatchRequest {
+    pub(crate) gr: GroupResource,
+    pub(crate) filter: Filter,
+    pub(crate) framing: Framing,
+    pub(crate) options: ListOptions,
+    pub(crate) as_table: bool,
+}
+
+/// Answers a watch.
+pub(crate) fn watch(
+    shared: &Arc<Shared>,
+    request: WatchRequest,
+    stop: CancellationToken,
+) -> Result<Response<Body>, Status> {
+    request
+        .options
+        .check_watch(shared.faults.watch_list_allowed())?;
+    let watcher = Watcher::start(Arc::clone(shared), request, stop)?;
+    Ok(streamed(stream::unfold(
+        watcher,
+        |mut watcher| async move {
+            let frame = watcher.next_frame().await?;
+            Some((frame, watcher))
+        },
+    )))
+}
+
+struct Watcher {
+    shared: Arc<Shared>,
+    request: WatchRequest,
+    stop: CancellationToken,
+    incarnation: u64,
+    cursor: u64,
+    /// Changes up to this version are not sent: the client asked to start after it.
+    after_rv: u64,
+    initial: std::vec::IntoIter<Arc<Object>>,
+    end_of_initial_events: Option<u64>,
+    /// A complete last word, for example the 410 of a watch that is too old.
+    farewell: Option<Bytes>,
+    table_started: bool,
+    done: bool,
+    /// Half a line has been sent; only a broken stream can follow.
+    broken: bool,
+    deadline: Instant,
+    bookmark_at: Instant,
+    changes: Receiver<u64>,
+    cuts: Receiver<Cut>,
+}
+
+impl Watcher {
+    fn start(
+        shared: Arc<Shared>,
+        request: WatchRequest,
+        stop: CancellationToken,
+    ) -> Result<Self, Status> {
+        let options = &request.options;
+        let watch_list = options.send_initial_events == Some(true);
+        let rv = options.resource_version.unwrap_or(0);
+        let now = Instant::now();
+        let cuts = shared.faults.cuts();
+        let store = shared.read();
+        let table = store.table(&request.gr)?;
+        if watch_list && rv > store.rv {
+            return Err(Status::rv_too_large(rv, store.rv));
+        }
+        let from_now = watch_list || (rv == 0 && options.send_initial_events != Some(false));
+        let initial = if from_now {
+            store
+                .page(&request.gr, &request.filter, &PageRequest::default())?
+                .objects
+        } else {
+            Vec::new()
+        };
+        let mut farewell = None;
+        let cursor = match table.sequence_after(rv) {
+            _ if from_now || rv == 0 => table.next_sequence(),
+            Some(cursor) => cursor,
+            None => {
+                farewell = Some(error_line(&Status::watch_too_old(rv, table.oldest())));
+                0
+            }
+        };
+        let (incarnation, changes, current) = (table.incarnation, table.subscribe(), store.rv);
+        drop(store);
+        Ok(Self {
+            deadline: now + options.timeout.unwrap_or(TIMEOUT_DEFAULT),
+            bookmark_at: now + shared.bookmark_interval,
+            end_of_initial_events: (watch_list && options.allow_bookmarks).then_some(current),
+            after_rv: if from_now { 0 } else { rv },
+            shared,
+            request,
+            stop,
+            incarnation,
+            cursor,
+            initial: initial.into_iter(),
+            farewell,
+            table_started: false,
+            done: false,
+            broken: false,
+            changes,
+            cuts,
+        })
+    }
+
+    async fn next_frame(&mut self) -> Option<io::Result<Bytes>> {
+        let frame = self.gather().await?;
+        if let Ok(bytes) = &frame {
+            let gate = Arc::clone(&self.shared);
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                () = gate.faults.before_frame(bytes.len()) => {}
+            }
+        }
+        Some(frame)
+    }
+
+    async fn gather(&mut self) -> Option<io::Result<Bytes>> {
+        if self.broken {
+            return self.break_off();
+        }
+        if self.done {
+            return None;
+        }
+        if let Some(line) = self.farewell.take() {
+            self.done = true;
+            return Some(Ok(line));
+        }
+        if self.initial.len() > 0 || self.end_of_initial_events.is_some() {
+            return match self.cut_now() {
+                Some(cut) => self.cut(&cut),
+                None => Some(Ok(self.initial_frame())),
+            };
+        }
+        loop {
+            if let Some(cut) = self.cut_now() {
+                return self.cut(&cut);
+            }
+            self.changes.mark_unchanged();
+            let pending = self.shared.read().pending(
+                &self.request.gr,
+                self.incarnation,
+                self.cursor,
+                self.shared.watch_lag_max,
+            );
+            let rv = match pending {
+                Pending::Overflow | Pending::Ended => return None,
+                Pending::Events(events, cursor) => {
+                    self.cursor = cursor;
+                    let frame = self.event_frame(&events);
+                    if frame.is_empty() {
+                        continue;
+                    }
+                    return Some(Ok(frame));
+                }
+                Pending::None(rv) => rv,
+            };
+            let bookmarks = self.request.options.allow_bookmarks;
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                _ = self.cuts.changed() => {}
+                _ = self.changes.changed() => {}
+                () = sleep_until(self.deadline) => {
+                    self.done = true;
+                    return if bookmarks { Some(Ok(self.bookmark(rv, false))) } else { None };
+                }
+                () = sleep_until(self.bookmark_at), if bookmarks => {
+                    self.bookmark_at = Instant::now() + self.shared.bookmark_interval;
+                    return Some(Ok(self.bookmark(rv, false)));
+                }
+            }
+        }
+    }
+
+    /// Objects that were there at the start; after the last, the bookmark that says so.
+    fn initial_frame(&mut self) -> Bytes {
+        let mut out = BytesMut::with_capacity(FRAME_BYTES + 16 * 1024);
+        while out.len() < FRAME_BYTES {
+            let Some(object) = self.initial.next() else {
+                if let Some(rv) = self.end_of_initial_events.take() {
+                    out.put_slice(&self.bookmark(rv, true));
+                }
+                break;
+            };
+            self.put_line(&mut out, "ADDED", &object);
+        }
+        out.freeze()
+    }
+
+    fn event_frame(&mut self, events: &[Event]) -> Bytes {
+        let mut out = BytesMut::new();
+        let after_rv = self.after_rv;
+        for event in events.iter().filter(|event| event.rv > after_rv) {
+            let filter = &self.request.filter;
+            let is = filter.matches(&event.object) && event.kind != EventKind::Deleted;
+            let was = event
+                .previous
+                .as_ref()
+                .is_some_and(|previous| filter.matches(previous));
+            match (was, is) {
+                (false, true) => self.put_line(&mut out, "ADDED", &event.object),
+                (true, true) => self.put_line(&mut out, "MODIFIED", &event.object),
+                (true, false) if event.kind == EventKind::Deleted => {
+                    self.put_line(&mut out, "DELETED", &event.object);
+                }
+                // It left the selection: the state the client knows, at the version of the change.
+                (true, false) => {
+                    if let Some(previous) = &event.previous {
+                        let left = previous.at_version(event.rv);
+                        self.put_line(&mut out, "DELETED", &left);
+                    }
+                }
+                (false, false) => {}
+            }
+        }
+        out.freeze()
+    }
+
+    fn put_line(&mut self, out: &mut BytesMut, kind: &str, object: &Object) {
+        out.put_slice(b"{\"type\":\"");
+        out.put_slice(kind.as_bytes());
+        out.put_slice(b"\",\"object\":");
+        if self.request.as_table {
+            let columns = !std::mem::replace(&mut self.table_started, true);
+            let objects = [Arc::new(object.clone())];
+            let mut rows = table(&self.request.gr, &self.request.framing, &objects, columns);
+            rows["metadata"]["resourceVersion"] = object.rv.to_string().into();
+            out.put_slice(rows.to_string().as_bytes());
+        } else {
+            self.request.framing.put_object(out, object);
+        }
+        out.put_slice(b"}\n");
+    }
+
+    fn bookmark(&self, rv: u64, end_of_initial_events: bool) -> Bytes {
+        let mut out = BytesMut::new();
+        self.request
+            .framing
+            .put_bookmark(&mut out, rv, end_of_initial_events);
+        out.freeze()
+    }
+
+    fn cut_now(&mut self) -> Option<Cut> {
+        if !self.cuts.has_changed().unwrap_or(false) {
+            return None;
+        }
+        let cut = self.cuts.borrow_and_update().clone();
+        cut.resource
+            .as_ref()
+            .is_none_or(|wanted| *wanted == self.request.gr)
+            .then_some(cut)
+    }
+
+    fn cut(&mut self, cut: &Cut) -> Option<io::Result<Bytes>> {
+        match cut.style {
+            CutStyle::Clean => None,
+            CutStyle::Broken => self.break_off(),
+            CutStyle::MidLine => {
+                self.broken = true;
+                Some(Ok(Bytes::from_static(
+                    b"{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"na",
+                )))
+            }
+        }
+    }
+
+    fn break_off(&mut self) -> Option<io::Result<Bytes>> {
+        (self.broken, self.done) = (false, true);
+        Some(Err(io::Error::new(
+            io::ErrorKind::ConnectionReset,
+            "cut by a fault",
+        )))
+    }
+}
+
+fn error_line(status: &Status) -> Bytes {
+    let mut out = BytesMut::from(&b"{\"type\":\"ERROR\",\"object\":"[..]);
+    out.put_slice(&status.body());
+    out.put_slice(b"}\n");
+    out.freeze()
+}

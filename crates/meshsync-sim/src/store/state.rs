@@ -1,0 +1,277 @@
+//! The whole cluster: one version counter, the catalog, and a table per resource.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::Arc,
+};
+
+use super::{
+    Event, EventKind, Filter, Framing, Object,
+    table::{Pending, Table},
+};
+use crate::api::{Catalog, GroupResource, Status};
+
+/// All state a client can see. Guarded by one lock that is never held while bytes are sent.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) catalog: Catalog,
+    pub(crate) rv: u64,
+    pub(crate) tables: HashMap<GroupResource, Table>,
+    /// Changes kept per resource.
+    history_limit: usize,
+    incarnations: u64,
+    /// While loading, writes leave no history.
+    pub(crate) loading: bool,
+}
+
+/// Part of a list.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) objects: Vec<Arc<Object>>,
+    /// Key of the last object, when more follow.
+    pub(crate) last_key: Option<String>,
+    /// Objects in the whole selection by namespace, whatever the page.
+    pub(crate) total: u64,
+}
+
+/// Which part of a list, and as of when.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PageRequest {
+    /// State at this version instead of the current one.
+    pub(crate) at: Option<u64>,
+    /// Only keys after this one.
+    pub(crate) after: Option<String>,
+    pub(crate) limit: Option<u64>,
+    /// The total is already known from the first page.
+    pub(crate) total: Option<u64>,
+}
+
+impl Store {
+    pub(crate) fn new(catalog: Catalog, history_limit: usize) -> Self {
+        let mut store = Self {
+            catalog,
+            rv: 1,
+            tables: HashMap::new(),
+            history_limit,
+            incarnations: 0,
+            loading: true,
+        };
+        store.open_tables();
+        store
+    }
+
+    /// Makes sure every resource one can list has a live table.
+    pub(crate) fn open_tables(&mut self) {
+        let listed = self
+            .catalog
+            .resources()
+            .filter(|(_, _, resource)| resource.allows("list"));
+        let wanted: Vec<GroupResource> = listed
+            .map(|(group, _, resource)| GroupResource::new(group, resource.resource.as_str()))
+            .collect();
+        for gr in wanted {
+            if self.tables.get(&gr).is_none_or(Table::has_ended) {
+                self.incarnations += 1;
+                self.tables.insert(
+                    gr,
+                    Table::new(self.incarnations, self.history_limit, self.rv),
+                );
+            }
+        }
+    }
+
+    /// Ends loading: history of so many changes per resource begins now.
+    pub(crate) fn begin_history(&mut self, limit: usize) {
+        self.loading = false;
+        self.history_limit = limit;
+        let rv = self.rv;
+        for table in self.tables.values_mut() {
+            table.limit_history(limit);
+            table.forget_until(rv);
+        }
+    }
+
+    /// Forgets all history.
+    pub(crate) fn compact(&mut self) {
+        let rv = self.rv;
+        self.tables
+            .values_mut()
+            .for_each(|table| table.forget_until(rv));
+    }
+
+    pub(crate) fn next_rv(&mut self) -> u64 {
+        self.rv += 1;
+        self.rv
+    }
+
+    pub(crate) fn table(&self, gr: &GroupResource) -> Result<&Table, Status> {
+        self.tables
+            .get(gr)
+            .filter(|table| !table.has_ended())
+            .ok_or_else(Status::no_resource)
+    }
+
+    pub(crate) fn get(&self, gr: &GroupResource, key: &str) -> Option<&Arc<Object>> {
+        self.tables.get(gr)?.objects.get(key)
+    }
+
+    /// The frame of a resource in its preferred version.
+    pub(crate) fn framing(&self, gr: &GroupResource) -> Option<Framing> {
+        Some(Framing::new(&gr.group, self.catalog.preferred(gr)?))
+    }
+
+    /// Stores an object that already carries its version, and tells the watches.
+    pub(crate) fn insert(&mut self, gr: &GroupResource, object: Object) -> Option<Arc<Object>> {
+        self.rv = self.rv.max(object.rv);
+        let loading = self.loading;
+        let table = self.tables.get_mut(gr)?;
+        let object = Arc::new(object);
+        let previous = table.objects.insert(object.key(), Arc::clone(&object));
+        if !loading {
+            let kind = if previous.is_some() {
+                EventKind::Modified
+            } else {
+                EventKind::Added
+            };
+            table.push(Event {
+                rv: object.rv,
+                kind,
+                object: Arc::clone(&object),
+                previous,
+            });
+        }
+        Some(object)
+    }
+
+    /// Removes an object; the event carries its last state at a new version.
+    pub(crate) fn remove(&mut self, gr: &GroupResource, key: &str) -> Option<Arc<Object>> {
+        let rv = self.rv + 1;
+        let table = self.tables.get_mut(gr)?;
+        let previous = table.objects.remove(key)?;
+        let object = Arc::new(previous.at_version(rv));
+        table.push(Event {
+            rv,
+            kind: EventKind::Deleted,
+            object: Arc::clone(&object),
+            previous: Some(previous),
+        });
+        self.rv = rv;
+        Some(object)
+    }
+
+    /// One page of a list: consistent at `request.at`, or current.
+    pub(crate) fn page(
+        &self,
+        gr: &GroupResource,
+        filter: &Filter,
+        request: &PageRequest,
+    ) -> Result<Page, Status> {
+        let table = self.table(gr)?;
+        let undone = match request.at {
+            Some(at) if at < self.rv => table.undo_to(at).ok_or_else(|| {
+                Status::expired("The resourceVersion for the provided list is too old.")
+            })?,
+            _ => BTreeMap::new(),
+        };
+        let range = match &filter.namespace {
+            Some(namespace) => (format!("{namespace}/"), Some(format!("{namespace}0"))),
+            None => (String::new(), None),
+        };
+        let start = match request.after.clone() {
+            Some(after) if after >= range.0 => Bound::Excluded(after),
+            _ => Bound::Included(range.0.clone()),
+        };
+        let end = range.1.map_or(Bound::Unbounded, Bound::Excluded);
+        let bounds = (start, end);
+        let current = table.objects.range::<String, _>(bounds.clone());
+        let rows = Merged {
+            current: current.peekable(),
+            undone: undone.range::<String, _>(bounds).peekable(),
+        };
+        let limit = request.limit.map_or(usize::MAX, |limit| {
+            usize::try_from(limit).unwrap_or(usize::MAX)
+        });
+        let mut objects = Vec::new();
+        let mut more = false;
+        for object in rows.filter(|object| !filter.selects() || filter.matches(object)) {
+            if objects.len() == limit {
+                more = true;
+                break;
+            }
+            objects.push(Arc::clone(object));
+        }
+        let last_key = if more {
+            objects.last().map(|object| object.key())
+        } else {
+            None
+        };
+        let total = match (request.total, &filter.namespace) {
+            (Some(total), _) => total,
+            (None, None) => table.objects.len() as u64,
+            (None, Some(ns)) if last_key.is_some() => table
+                .objects
+                .range(format!("{ns}/")..format!("{ns}0"))
+                .count() as u64,
+            (None, Some(_)) => objects.len() as u64,
+        };
+        Ok(Page {
+            objects,
+            last_key,
+            total,
+        })
+    }
+
+    /// What a watch at `cursor` of one incarnation of a resource has to send.
+    pub(crate) fn pending(
+        &self,
+        gr: &GroupResource,
+        incarnation: u64,
+        cursor: u64,
+        lag_max: u64,
+    ) -> Pending {
+        const BATCH: usize = 512;
+        match self
+            .tables
+            .get(gr)
+            .filter(|table| table.incarnation == incarnation)
+        {
+            Some(table) => table.pending(cursor, BATCH, lag_max, self.rv),
+            None => Pending::Ended,
+        }
+    }
+}
+
+type Current<'a> = std::iter::Peekable<std::collections::btree_map::Range<'a, String, Arc<Object>>>;
+type Undone<'a> =
+    std::iter::Peekable<std::collections::btree_map::Range<'a, String, Option<Arc<Object>>>>;
+
+/// The current objects with later changes undone, in key order.
+struct Merged<'a, 'b> {
+    current: Current<'a>,
+    undone: Undone<'b>,
+}
+
+impl<'a: 'b, 'b> Iterator for Merged<'a, 'b> {
+    type Item = &'b Arc<Object>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some((undone_key, _)) = self.undone.peek() else {
+                return self.current.next().map(|(_, object)| object);
+            };
+            match self.current.peek() {
+                Some((key, _)) if key < undone_key => {
+                    return self.current.next().map(|(_, object)| object);
+                }
+                Some((key, _)) if key == undone_key => {
+                    self.current.next();
+                }
+                _ => {}
+            }
+            if let Some((_, Some(object))) = self.undone.next() {
+                return Some(object);
+            }
+        }
+    }
+}
