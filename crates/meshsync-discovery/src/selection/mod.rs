@@ -1,6 +1,7 @@
 //! Which of the served resources are observed, and why.
 
 mod decision;
+mod grammar;
 mod namespaces;
 mod pattern;
 mod pattern_error;

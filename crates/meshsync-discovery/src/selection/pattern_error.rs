@@ -50,6 +50,9 @@ pub enum PatternProblem {
     /// `a/b/c/d`.
     #[error("more than group/version/Kind; a subresource cannot be observed")]
     TooManyParts,
+    /// `{a,{b,c}}`.
+    #[error("braces within braces; list the alternatives in one pair")]
+    NestedBraces,
     /// The glob engine refuses it.
     #[error("{0}; a glob is made of \"*\", \"?\", \"[a-z]\" and \"{{a,b}}\"")]
     Glob(String),
