@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Where changes go: the [`Sink`] port, the [`Outbox`] in front of every sink,
+//! and the sinks themselves.
+//!
+//! ```text
+//! resource tasks ──offer──► Outlet (Outbox behind a short lock) ──batches──► run_sink ──► Sink::publish
+//! ```
+//!
+//! # Invariants
+//!
+//! - An outbox is bounded by bytes and keyed by object: of two states of one
+//!   object only the newer waits, and offering never blocks.
+//! - A delete of an object that the sink may have been given is never dropped
+//!   by coalescing. What does not fit is refused, and the caller remembers it.
+//! - A batch leaves the outbox's account only when the sink has confirmed it;
+//!   until then it is sent again, in the same order.
+//! - A sink that is away affects itself alone.
+
+mod delivery;
+mod error;
+mod outbox;
+mod outlet;
+mod runner;
+mod sink;
+pub mod sinks;
+mod status;
+
+pub use delivery::{Batch, Delivery};
+pub use error::{SinkError, SinkUrlError};
+pub use outbox::{Offer, Offered, Outbox};
+pub use outlet::Outlet;
+pub use runner::run_sink;
+pub use sink::{BoxFuture, Published, Rejected, Sink, Wire};
+pub use sinks::{Fidelity, SinkOptions, open};
+pub use status::{Counter, SinkState, SinkStatus};

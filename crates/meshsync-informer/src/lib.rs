@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Kubernetes for MeshSync: one list-and-watch task per resource, and a ledger
+//! instead of a cache.
+//!
+//! - [`ClusterConfig`] finds an API server, [`Connection`] reaches it.
+//! - [`Discovery`] asks what it serves.
+//! - [`machine`] is the list-and-watch state machine, pure.
+//! - [`frame`] cuts response bodies into lines and items as they arrive.
+//! - [`ledger`] knows of every object what is needed to tell changes apart.
+//! - [`Fleet`] runs the tasks and follows the plan.
+//! - [`Deliver`] is the port through which changes leave.
+//!
+//! # Invariants
+//!
+//! - A list that failed, was interrupted or could not be read in full deletes
+//!   nothing.
+//! - Per object, changes leave in the API server's order; a state never
+//!   overtakes the delete of what had its name before.
+//! - Watches are always read; only initial lists and repairs wait for sinks.
+//! - A resource that is forbidden, missing or broken affects itself alone.
+//! - No object is kept: memory per object is its ledger entry.
+
+mod api;
+mod client;
+mod deliver;
+mod discover;
+mod fleet;
+pub mod frame;
+pub mod ledger;
+pub mod machine;
+mod picture;
+mod scope;
+mod sinks;
+mod status;
+mod task;
+
+pub use api::RequestError;
+pub use client::{ClusterConfig, ConfigError, Connection};
+pub use deliver::{Deliver, Room};
+pub use discover::Discovery;
+pub use fleet::{Fleet, FleetConfig};
+pub use scope::ScopeError;
+pub use sinks::{SINKS_MAX, SinkSet};
+pub use status::{ResourceSnapshot, ResourceState, ResourceStatus, StatusBoard};

@@ -1,0 +1,154 @@
+//! One sink's outbox, shared between the tasks that fill it and the one that
+//! empties it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use meshsync_model::{ObjectKey, Resource};
+use tokio::sync::{Notify, watch};
+
+use crate::{Batch, Offer, Offered, Outbox, SinkStatus, Wire};
+
+/// Bytes of one batch. Large enough that a round trip a batch costs little,
+/// small enough that little is sent twice.
+pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// An [`Outbox`] behind a short lock, with the signals around it. The lock is
+/// never held across an await.
+#[derive(Debug)]
+pub struct Outlet {
+    outbox: Mutex<Outbox>,
+    wire: Wire,
+    status: Arc<SinkStatus>,
+    /// Something waits.
+    filled: Notify,
+    /// There is room again; counts how often.
+    room: watch::Sender<u64>,
+    /// Nothing more will be offered.
+    closed: AtomicBool,
+}
+
+impl Outlet {
+    /// An empty outbox of `capacity_bytes` for a sink of that format.
+    pub fn new(capacity_bytes: usize, wire: Wire, status: Arc<SinkStatus>) -> Self {
+        Self {
+            outbox: Mutex::new(Outbox::new(capacity_bytes)),
+            wire,
+            status,
+            filled: Notify::new(),
+            room: watch::Sender::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The sink's wire format.
+    pub fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// The sink's status.
+    pub fn status(&self) -> &Arc<SinkStatus> {
+        &self.status
+    }
+
+    /// See [`Outbox::waits_first`].
+    pub fn waits_first(&self, key: &ObjectKey) -> bool {
+        self.lock().waits_first(key)
+    }
+
+    /// See [`Outbox::offer`]. Never waits.
+    pub fn offer(&self, resource: &Arc<Resource>, key: &Arc<ObjectKey>, offer: Offer) -> Offered {
+        let offered = self.lock().offer(resource, key, offer);
+        match offered {
+            Offered::Taken => self.filled.notify_one(),
+            Offered::Full => self.status.refused.inc(),
+            Offered::Annihilated => {}
+        }
+        offered
+    }
+
+    /// See [`Outbox::synced`]. Never waits.
+    pub fn synced(&self, resource: Option<Arc<Resource>>, payload: Bytes) {
+        self.lock().synced(resource, payload);
+        self.filled.notify_one();
+    }
+
+    /// Whether more than half of the outbox is free.
+    pub fn has_room(&self) -> bool {
+        self.lock().has_room()
+    }
+
+    /// A receiver that changes whenever a refused offer is worth another try.
+    pub fn room_changes(&self) -> watch::Receiver<u64> {
+        self.room.subscribe()
+    }
+
+    /// Waits until there is room or the sink is found to be away.
+    pub async fn room_or_away(&self) {
+        let mut room = self.room.subscribe();
+        let mut state = self.status.state_changes();
+        loop {
+            if self.has_room() || !state.borrow_and_update().is_up() {
+                return;
+            }
+            self.note_starved();
+            tokio::select! {
+                changed = room.changed() => if changed.is_err() { return },
+                changed = state.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Bytes waiting, bytes in flight, deliveries waiting.
+    pub fn depth(&self) -> (usize, usize, usize) {
+        let outbox = self.lock();
+        (
+            outbox.queued_bytes(),
+            outbox.in_flight_bytes(),
+            outbox.len(),
+        )
+    }
+
+    /// Says that nothing more will be offered: the runner ends when all is sent.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.filled.notify_one();
+    }
+
+    /// The next batch; `None` when the outlet is closed and empty. Only the
+    /// sink's runner calls this.
+    pub(crate) async fn next_batch(&self) -> Option<Batch> {
+        loop {
+            let batch = self.lock().take(BATCH_BYTES_MAX);
+            if !batch.deliveries.is_empty() {
+                return Some(batch);
+            }
+            if self.closed.load(Ordering::Acquire) {
+                return None;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// Takes a confirmed batch off the account.
+    pub(crate) fn commit(&self, batch: &Batch) {
+        if self.lock().commit(batch) {
+            self.announce_room();
+        }
+    }
+
+    /// Tells those who were refused to try again.
+    pub(crate) fn announce_room(&self) {
+        self.room.send_modify(|count| *count += 1);
+    }
+
+    fn note_starved(&self) {
+        self.lock().want_room();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outbox> {
+        // The outbox is consistent between any two of its methods.
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,118 @@
+//! Compaction of a file of records.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Record<'a> {
+    event: &'a str,
+    #[serde(borrow)]
+    object: Option<Object<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Object<'a> {
+    #[serde(rename = "apiVersion", borrow)]
+    api_version: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    name: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    namespace: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// What the last record of an object says, and where it is.
+struct Last {
+    offset: u64,
+    deleted: bool,
+}
+
+/// Replaces the file by the last record of each object that is not deleted,
+/// counting records from byte `start` on only, followed by the last `SYNCED`
+/// record. A record of an object that stands alone becomes no `ADDED`: records
+/// are copied as they are.
+///
+/// Reads the file twice and keeps about 100 bytes per object meanwhile. The
+/// replacement is atomic: after a crash there is the old file or the new one.
+pub(super) fn compact(path: &Path, start: u64) -> io::Result<()> {
+    let mut input = BufReader::new(File::open(path)?);
+    let (last, synced) = survey(&mut input, start)?;
+    let mut keep: Vec<u64> = last
+        .into_values()
+        .filter(|last| !last.deleted)
+        .map(|last| last.offset)
+        .collect();
+    keep.extend(synced);
+    keep.sort_unstable();
+
+    let temporary = path.with_extension("compacting");
+    let mut output = BufWriter::new(File::create(&temporary)?);
+    let mut line = Vec::new();
+    let mut at = u64::MAX;
+    for offset in keep {
+        if at != offset {
+            input.seek(SeekFrom::Start(offset))?;
+        }
+        line.clear();
+        at = offset + input.read_until(b'\n', &mut line)? as u64;
+        output.write_all(&line)?;
+    }
+    output.flush()?;
+    output.get_ref().sync_data()?;
+    std::fs::rename(&temporary, path)
+}
+
+fn survey(
+    input: &mut (impl BufRead + Seek),
+    start: u64,
+) -> io::Result<(HashMap<String, Last>, Option<u64>)> {
+    input.seek(SeekFrom::Start(start))?;
+    let mut last = HashMap::new();
+    let mut synced = None;
+    let mut offset = start;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = input.read_until(b'\n', &mut line)? as u64;
+        if read == 0 {
+            return Ok((last, synced));
+        }
+        match serde_json::from_slice::<Record<'_>>(&line) {
+            Ok(Record {
+                object: Some(object),
+                event,
+            }) => {
+                let deleted = event == "DELETED";
+                last.insert(key(&object), Last { offset, deleted });
+            }
+            Ok(Record { object: None, .. }) => synced = Some(offset),
+            // Not a record of ours; it is not kept.
+            Err(error) => tracing::warn!(%error, offset, "skipped a line that is no record"),
+        }
+        offset += read;
+    }
+}
+
+fn key(object: &Object<'_>) -> String {
+    // The version is not part of an object's identity.
+    let group = object
+        .api_version
+        .rsplit_once('/')
+        .map_or("", |(group, _)| group);
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    format!(
+        "{group}/{}/{namespace}/{}",
+        object.kind, object.metadata.name
+    )
+}

@@ -1,0 +1,190 @@
+//! The URL of a NATS server, with the credentials that the client library does
+//! not take from it.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::SinkUrlError;
+
+/// How to say who we are. User information without a password is a token.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// None.
+    Anonymous,
+    /// `nats://TOKEN@host`
+    Token(String),
+    /// `nats://USER:PASSWORD@host`
+    UserPassword(String, String),
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Anonymous => "Anonymous",
+            Self::Token(_) => "Token(..)",
+            Self::UserPassword(..) => "UserPassword(..)",
+        })
+    }
+}
+
+/// One or several servers of one NATS system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatsUrl {
+    /// Servers without user information: `nats://host:4222`.
+    pub servers: Vec<String>,
+    /// Credentials; those of the first server that has any.
+    pub credentials: Credentials,
+}
+
+const SCHEMES: [&str; 4] = ["nats://", "tls://", "ws://", "wss://"];
+
+/// Whether a sink URL is meant for NATS: one of its schemes, or `host:port`.
+pub(crate) fn is_nats(url: &str) -> bool {
+    SCHEMES.iter().any(|scheme| url.starts_with(scheme)) || is_host_port(url)
+}
+
+fn is_host_port(url: &str) -> bool {
+    !url.contains("://")
+        && url.split(',').all(|part| {
+            let host_port = part.rsplit_once('@').map_or(part, |(_, rest)| rest);
+            host_port
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        })
+}
+
+impl NatsUrl {
+    /// Takes `BROKER_URL` or a sink URL: `nats://TOKEN@host:4222`,
+    /// `tls://user:password@host`, `host:4222`, `nats://[::1]:4222`, or several
+    /// of them separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// When there is no host or the URL cannot be read.
+    pub fn parse(text: &str) -> Result<Self, SinkUrlError> {
+        let mut servers = Vec::new();
+        let mut credentials = Credentials::Anonymous;
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let with_scheme = if part.contains("://") {
+                part.to_owned()
+            } else {
+                format!("nats://{part}")
+            };
+            let (server, found) = parse_one(&with_scheme)?;
+            if credentials == Credentials::Anonymous {
+                credentials = found;
+            }
+            servers.push(server);
+        }
+        if servers.is_empty() {
+            return Err(invalid(text, "no host found: write nats://HOST:4222"));
+        }
+        Ok(Self {
+            servers,
+            credentials,
+        })
+    }
+}
+
+fn parse_one(text: &str) -> Result<(String, Credentials), SinkUrlError> {
+    let url = Url::parse(text)
+        .map_err(|error| invalid(text, &format!("{error}: write nats://[TOKEN@]HOST:4222")))?;
+    if !SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
+        return Err(invalid(text, "the scheme must be nats or tls"));
+    }
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| invalid(text, "no host found: write nats://HOST:4222"))?;
+    if let Some(unknown) = url.query() {
+        return Err(invalid(text, &format!("unknown option {unknown:?}")));
+    }
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let credentials = match (url.username(), url.password()) {
+        ("", None) => Credentials::Anonymous,
+        (token, None) => Credentials::Token(decode(token)),
+        (user, Some(password)) => Credentials::UserPassword(decode(user), decode(password)),
+    };
+    let port = url.port().unwrap_or(4222);
+    Ok((format!("{}://{host}:{port}", url.scheme()), credentials))
+}
+
+fn invalid(url: &str, problem: &str) -> SinkUrlError {
+    SinkUrlError::Invalid {
+        url: super::without_user_info(url),
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, servers: &[&str], credentials: Credentials) {
+        let url = NatsUrl::parse(text).unwrap();
+        assert_eq!(url.servers, servers, "{text}");
+        assert_eq!(url.credentials, credentials, "{text}");
+    }
+
+    #[test]
+    fn the_forms_of_the_contract_are_read() {
+        let token = |t: &str| Credentials::Token(t.to_owned());
+        check(
+            "nats://TOKEN@host:4222",
+            &["nats://host:4222"],
+            token("TOKEN"),
+        );
+        check("nats://t%40k@host", &["nats://host:4222"], token("t@k"));
+        check(
+            "tls://user:p%3Ass@host:4333",
+            &["tls://host:4333"],
+            Credentials::UserPassword("user".into(), "p:ss".into()),
+        );
+        check(
+            "localhost:4222",
+            &["nats://localhost:4222"],
+            Credentials::Anonymous,
+        );
+        check(
+            "nats://[::1]:4222",
+            &["nats://[::1]:4222"],
+            Credentials::Anonymous,
+        );
+        check(
+            "nats://t@a:1, nats://b:2",
+            &["nats://a:1", "nats://b:2"],
+            token("t"),
+        );
+    }
+
+    #[test]
+    fn errors_do_not_repeat_the_token() {
+        for text in [
+            "nats://hunter2@",
+            "nats://hunter2@host:99999",
+            "nats://hunter2@host?x=y",
+        ] {
+            let error = NatsUrl::parse(text).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert!(NatsUrl::parse("").is_err());
+    }
+
+    #[test]
+    fn only_nats_and_host_port_are_taken_for_nats() {
+        for (url, expected) in [
+            ("nats://h", true),
+            ("h:4222", true),
+            ("token@h:4222", true),
+            ("h", false),
+            ("kafka://h:1", false),
+            ("file:4222", true),
+        ] {
+            assert_eq!(is_nats(url), expected, "{url}");
+        }
+    }
+}

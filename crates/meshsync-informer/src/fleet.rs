@@ -1,0 +1,252 @@
+//! One task per resource of the plan, and the plan kept up to date.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meshsync_discovery::{Catalog, Pattern, Selection, WatchPlan};
+use meshsync_model::{ClusterId, Resource, ResourceId};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Deliver;
+use crate::api::RequestError;
+use crate::client::Connection;
+use crate::discover::Discovery;
+use crate::status::StatusBoard;
+use crate::task::{Setup, Task};
+
+/// How many initial lists run at once. Each costs the server a worker and us a
+/// connection's buffers; more make nothing faster.
+const LISTS_IN_FLIGHT_MAX: usize = 16;
+
+/// How often the server is asked what it serves when nothing hints at a change.
+/// With an ETag that costs it next to nothing.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Discovery is asked no more often than this, however many hints there are.
+const DISCOVERY_INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// After a hint the server's discovery may lag behind its objects: it is asked
+/// again after these times.
+const HINT_DELAYS: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+];
+
+/// What a fleet observes and how.
+#[derive(Debug)]
+pub struct FleetConfig {
+    /// The API server.
+    pub connection: Connection,
+    /// Identity of the cluster.
+    pub scope: ClusterId,
+    /// Which resources and namespaces.
+    pub selection: Selection,
+    /// Whether initial lists may be WatchLists. Servers that refuse it are
+    /// listed in pages whatever this says.
+    pub watch_list: bool,
+}
+
+/// Observes a cluster: discovers what it serves, and runs one task per resource
+/// of the plan. Plans change without disturbing tasks they do not concern.
+#[derive(Debug)]
+pub struct Fleet {
+    config: FleetConfig,
+    board: Arc<StatusBoard>,
+    plan: WatchPlan,
+    members: HashMap<ResourceId, Member>,
+    by_task: HashMap<Id, ResourceId>,
+    tasks: JoinSet<()>,
+    lists: Arc<Semaphore>,
+    hint: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Member {
+    retire: CancellationToken,
+    /// What takes its place when it has retired.
+    then: Option<Resource>,
+}
+
+impl Fleet {
+    /// A fleet without tasks. Status is written to `board`.
+    pub fn new(config: FleetConfig, board: Arc<StatusBoard>) -> Self {
+        Self {
+            config,
+            board,
+            plan: WatchPlan::default(),
+            members: HashMap::new(),
+            by_task: HashMap::new(),
+            tasks: JoinSet::new(),
+            lists: Arc::new(Semaphore::new(LISTS_IN_FLIGHT_MAX)),
+            hint: Arc::new(Notify::new()),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Runs until `stop` is cancelled. `deliver` makes each task's way to the
+    /// sinks. `planned` is called when the first plan has been put to work.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be discovered at all at the start.
+    pub async fn run<D: Deliver + 'static>(
+        mut self,
+        mut deliver: impl FnMut() -> D,
+        planned: impl FnOnce(),
+        stop: CancellationToken,
+    ) -> Result<(), RequestError> {
+        self.stop = stop.child_token();
+        let mut discovery = Discovery::default();
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            refreshed = discovery.refresh(&self.config.connection.client) => {
+                let catalog = refreshed?;
+                self.warn_unmatched(catalog);
+                self.apply(WatchPlan::new(catalog, &self.config.selection), &mut deliver);
+            }
+        }
+        planned();
+        let mut asked = Instant::now();
+        let mut hinted: Option<(Instant, usize)> = None;
+        loop {
+            let due = match hinted {
+                Some((since, delay)) => since + HINT_DELAYS[delay],
+                None => asked + DISCOVERY_INTERVAL,
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(joined) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
+                    self.joined(joined, &mut deliver);
+                    continue;
+                }
+                () = tokio::time::sleep_until(due.max(asked + DISCOVERY_INTERVAL_MIN)) => {}
+                () = self.hint.notified(), if hinted.is_none_or(|(_, delay)| delay > 0) => {
+                    hinted = Some((Instant::now(), 0));
+                    continue;
+                }
+            }
+            asked = Instant::now();
+            let changed = tokio::select! {
+                () = stop.cancelled() => break,
+                refreshed = discovery.refresh(&self.config.connection.client) => match refreshed {
+                    Ok(catalog) => {
+                        let plan = WatchPlan::new(catalog, &self.config.selection);
+                        self.apply(plan, &mut deliver)
+                    }
+                    Err(_) => false,
+                },
+            };
+            hinted = match hinted {
+                Some((since, delay)) if !changed && delay + 1 < HINT_DELAYS.len() => {
+                    Some((since, delay + 1))
+                }
+                _ => None,
+            };
+        }
+        while self.tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// Moves from the present plan to `next`; returns whether they differ.
+    fn apply<D: Deliver + 'static>(
+        &mut self,
+        next: WatchPlan,
+        deliver: &mut impl FnMut() -> D,
+    ) -> bool {
+        let delta = self.plan.delta(&next);
+        self.plan = next;
+        for resource in &delta.stop {
+            tracing::info!(%resource, "no longer observed");
+            self.retire(&resource.id(), None);
+        }
+        // The old version's objects leave under their old names before the new
+        // version's arrive.
+        for (old, new) in &delta.restart {
+            tracing::info!(%old, %new, "observed at another version");
+            self.retire(&old.id(), Some(new.clone()));
+        }
+        for resource in &delta.start {
+            match self.members.get_mut(&resource.id()) {
+                // The one before is still on its way out.
+                Some(member) => member.then = Some(resource.clone()),
+                None => self.start(resource.clone(), deliver()),
+            }
+        }
+        !delta.is_empty()
+    }
+
+    fn retire(&mut self, id: &ResourceId, then: Option<Resource>) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.then = then;
+            member.retire.cancel();
+        }
+    }
+
+    fn start<D: Deliver + 'static>(&mut self, resource: Resource, deliver: D) {
+        let id = resource.id();
+        let resource = Arc::new(resource);
+        let retire = CancellationToken::new();
+        let task = Task::new(Setup {
+            client: self.config.connection.client.clone(),
+            status: self.board.enter(&resource),
+            resource,
+            scope: self.config.scope.clone(),
+            namespaces: self.config.selection.namespaces.clone(),
+            deliver,
+            watch_list: self.config.watch_list,
+            lists: Arc::clone(&self.lists),
+            discover: Some(Arc::clone(&self.hint)),
+            stop: self.stop.clone(),
+            retire: retire.clone(),
+        });
+        let handle = self.tasks.spawn(task.run());
+        self.by_task.insert(handle.id(), id.clone());
+        self.members.insert(id, Member { retire, then: None });
+    }
+
+    fn joined<D: Deliver + 'static>(
+        &mut self,
+        joined: Result<(Id, ()), tokio::task::JoinError>,
+        deliver: &mut impl FnMut() -> D,
+    ) {
+        let (task, failed) = match &joined {
+            Ok((task, ())) => (*task, false),
+            Err(error) => (error.id(), true),
+        };
+        let Some(id) = self.by_task.remove(&task) else {
+            return;
+        };
+        let Some(member) = self.members.remove(&id) else {
+            return;
+        };
+        self.board.leave(&id);
+        let next = if failed {
+            // A defect of ours: the resource starts over, the others go on.
+            tracing::error!(resource = %id, "the task of a resource panicked; started again");
+            self.plan.find(&id).cloned()
+        } else {
+            member.then
+        };
+        if let Some(resource) = next {
+            self.start(resource, deliver());
+        }
+    }
+
+    fn warn_unmatched(&self, catalog: &Catalog) {
+        let unmatched = self.config.selection.unmatched(catalog);
+        for pattern in unmatched.into_iter().map(Pattern::as_str) {
+            tracing::warn!(
+                pattern,
+                "selects nothing this cluster serves; it applies when something appears"
+            );
+        }
+    }
+}

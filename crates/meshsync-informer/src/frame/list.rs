@@ -1,0 +1,403 @@
+//! Items of a list document, as they arrive.
+
+use serde::Deserialize;
+
+use super::{Frame, FrameError, HEAD_BYTES, OBJECT_BYTES_MAX};
+
+/// Keys and list metadata are small; more than this is no list of Kubernetes.
+const ENVELOPE_BYTES_MAX: usize = 256 << 10;
+
+/// What stands around the items.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListEnd {
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.continue`; `None` on the last page.
+    pub continue_token: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ListMeta {
+    resource_version: Option<String>,
+    r#continue: Option<String>,
+}
+
+/// Cuts a list document into items without waiting for its end: at most the
+/// current item is kept, whatever the page holds.
+#[derive(Debug, Default)]
+pub struct ListFramer {
+    place: Place,
+    value: Value,
+    kept: Vec<u8>,
+    skipped: usize,
+    keep: Keep,
+    metadata: Vec<u8>,
+    offset: usize,
+}
+
+/// Where in the document the next byte is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Start,
+    BeforeKey,
+    Key,
+    Colon,
+    BeforeValue,
+    InValue,
+    BeforeItem,
+    InItem,
+    AfterItem,
+    AfterMember,
+    End,
+}
+
+/// Which member of the document the value belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Keep {
+    #[default]
+    Nothing,
+    Metadata,
+    Items,
+}
+
+/// Progress within one JSON value.
+#[derive(Clone, Copy, Debug, Default)]
+struct Value {
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Value {
+    /// Advances over `bytes`; returns the index behind the value's last byte,
+    /// or `None` when it goes on. A scalar ends before its delimiter.
+    fn advance(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.in_string {
+                if std::mem::take(&mut self.escaped) {
+                    at += 1;
+                    continue;
+                }
+                let found = memchr::memchr2(b'"', b'\\', &bytes[at..])?;
+                at += found + 1;
+                if bytes[at - 1] == b'\\' {
+                    self.escaped = true;
+                } else {
+                    self.in_string = false;
+                    if self.depth == 0 {
+                        return Some(at);
+                    }
+                }
+                continue;
+            }
+            match bytes[at] {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    if self.depth <= 1 {
+                        return Some(at + self.depth);
+                    }
+                    self.depth -= 1;
+                }
+                b',' | b' ' | b'\t' | b'\n' | b'\r' if self.depth == 0 => return Some(at),
+                _ => {}
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+impl ListFramer {
+    /// A framer at the beginning of a document.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a chunk and hands every item that ends in it to `on_item`.
+    ///
+    /// # Errors
+    ///
+    /// When the document is not one of a list. The framer is of no use then.
+    pub fn push(
+        &mut self,
+        chunk: &[u8],
+        mut on_item: impl FnMut(Frame<'_>),
+    ) -> Result<(), FrameError> {
+        let mut at = 0;
+        while at < chunk.len() {
+            let step = self.step(&chunk[at..], &mut on_item)?;
+            at += step;
+            self.offset += step;
+        }
+        Ok(())
+    }
+
+    /// Ends the document.
+    ///
+    /// # Errors
+    ///
+    /// When it is not complete or its metadata cannot be read.
+    pub fn finish(self) -> Result<ListEnd, FrameError> {
+        if self.place != Place::End {
+            return Err(FrameError::Truncated { bytes: self.offset });
+        }
+        let meta: Option<ListMeta> = if self.metadata.is_empty() {
+            None
+        } else {
+            serde_json::from_slice(&self.metadata).map_err(|_| FrameError::NotAList {
+                problem: "metadata that cannot be read",
+                offset: self.offset,
+            })?
+        };
+        let meta = meta.unwrap_or_default();
+        Ok(ListEnd {
+            resource_version: meta.resource_version.unwrap_or_default(),
+            continue_token: meta.r#continue.filter(|token| !token.is_empty()),
+        })
+    }
+
+    /// Handles at least one byte; returns how many.
+    fn step(
+        &mut self,
+        bytes: &[u8],
+        on_item: &mut impl FnMut(Frame<'_>),
+    ) -> Result<usize, FrameError> {
+        let first = bytes[0];
+        match self.place {
+            Place::Key => return self.key(bytes),
+            Place::InValue => return self.value(bytes),
+            Place::InItem => return Ok(self.item(bytes, on_item)),
+            _ if first.is_ascii_whitespace() => return Ok(1),
+            _ => {}
+        }
+        let mut taken = 1;
+        self.place = match (self.place, first) {
+            (Place::Start, b'{') => Place::BeforeKey,
+            (Place::BeforeKey, b'"') => Place::Key,
+            (Place::Colon, b':') => Place::BeforeValue,
+            (Place::BeforeValue, b'[') if self.keep == Keep::Items => Place::BeforeItem,
+            (Place::BeforeValue, _) => {
+                taken = 0;
+                self.value = Value::default();
+                self.kept.clear();
+                Place::InValue
+            }
+            (Place::BeforeItem | Place::AfterItem, b']') => Place::AfterMember,
+            (Place::AfterItem, b',') => Place::BeforeItem,
+            (Place::BeforeItem, b'{') => {
+                taken = 0;
+                self.value = Value::default();
+                Place::InItem
+            }
+            (Place::AfterMember, b',') => Place::BeforeKey,
+            (Place::BeforeKey | Place::AfterMember, b'}') => Place::End,
+            _ => {
+                return Err(FrameError::NotAList {
+                    problem: "an unexpected byte",
+                    offset: self.offset,
+                });
+            }
+        };
+        if taken == 0 {
+            return self.step(bytes, on_item);
+        }
+        Ok(taken)
+    }
+
+    fn key(&mut self, bytes: &[u8]) -> Result<usize, FrameError> {
+        let end = memchr::memchr(b'"', bytes);
+        let taken = end.map_or(bytes.len(), |end| end + 1);
+        self.kept
+            .extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+        self.check_envelope("a key")?;
+        if end.is_some() {
+            self.keep = match self.kept.as_slice() {
+                b"metadata" => Keep::Metadata,
+                b"items" => Keep::Items,
+                _ => Keep::Nothing,
+            };
+            self.kept.clear();
+            self.place = Place::Colon;
+        }
+        Ok(taken)
+    }
+
+    fn value(&mut self, bytes: &[u8]) -> Result<usize, FrameError> {
+        let end = self.value.advance(bytes);
+        let taken = end.unwrap_or(bytes.len());
+        if self.keep == Keep::Metadata {
+            self.kept.extend_from_slice(&bytes[..taken]);
+            self.check_envelope("metadata")?;
+        }
+        if end.is_some() {
+            if self.keep == Keep::Metadata {
+                self.metadata = std::mem::take(&mut self.kept);
+            }
+            self.place = Place::AfterMember;
+            if taken == 0 {
+                return Err(FrameError::NotAList {
+                    problem: "a missing value",
+                    offset: self.offset,
+                });
+            }
+        }
+        Ok(taken)
+    }
+
+    fn item(&mut self, bytes: &[u8], on_item: &mut impl FnMut(Frame<'_>)) -> usize {
+        let Some(end) = self.value.advance(bytes) else {
+            self.keep_item(bytes);
+            return bytes.len();
+        };
+        let last = &bytes[..end];
+        if self.kept.is_empty() && self.skipped == 0 && last.len() <= OBJECT_BYTES_MAX {
+            on_item(Frame::Whole(last));
+        } else {
+            self.keep_item(last);
+            if self.skipped > 0 {
+                let bytes = self.kept.len() + self.skipped;
+                on_item(Frame::TooLarge {
+                    head: &self.kept,
+                    bytes,
+                });
+            } else {
+                on_item(Frame::Whole(&self.kept));
+            }
+        }
+        self.kept.clear();
+        self.kept.shrink_to(ENVELOPE_BYTES_MAX);
+        self.skipped = 0;
+        self.place = Place::AfterItem;
+        end
+    }
+
+    fn keep_item(&mut self, part: &[u8]) {
+        if self.skipped > 0 {
+            self.skipped += part.len();
+            return;
+        }
+        self.kept.extend_from_slice(part);
+        if self.kept.len() > OBJECT_BYTES_MAX {
+            self.skipped = self.kept.len() - HEAD_BYTES;
+            self.kept.truncate(HEAD_BYTES);
+            self.kept.shrink_to_fit();
+        }
+    }
+
+    fn check_envelope(&self, field: &'static str) -> Result<(), FrameError> {
+        if self.kept.len() > ENVELOPE_BYTES_MAX {
+            return Err(FrameError::EnvelopeTooLarge {
+                field,
+                limit: ENVELOPE_BYTES_MAX,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(chunks: &[&[u8]]) -> Result<(Vec<String>, ListEnd), FrameError> {
+        let mut framer = ListFramer::new();
+        let mut items = Vec::new();
+        for chunk in chunks {
+            framer.push(chunk, |frame| match frame {
+                Frame::Whole(item) => items.push(String::from_utf8_lossy(item).into_owned()),
+                Frame::TooLarge { bytes, .. } => items.push(format!("too large: {bytes}")),
+            })?;
+        }
+        Ok((items, framer.finish()?))
+    }
+
+    const LIST: &str = r#"{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"abc","remainingItemCount":3},"items":[{"metadata":{"name":"a]\"}"},"spec":{"x":[1,{}]}}, {"b":"é\\"} ,{}], "extra":[1,"]"],"n":5}"#;
+
+    #[test]
+    fn items_and_metadata_are_found_wherever_they_stand() {
+        let expected = ListEnd {
+            resource_version: "7".into(),
+            continue_token: Some("abc".into()),
+        };
+        let (items, end) = frame(&[LIST.as_bytes()]).unwrap();
+        assert_eq!(
+            items,
+            [
+                r#"{"metadata":{"name":"a]\"}"},"spec":{"x":[1,{}]}}"#,
+                r#"{"b":"é\\"}"#,
+                "{}"
+            ]
+        );
+        assert_eq!(end, expected);
+        let (items, end) =
+            frame(&[br#" {"items": [ ],"metadata":{"resourceVersion":"9","continue":""}} "#])
+                .unwrap();
+        assert!(items.is_empty());
+        assert_eq!(
+            end,
+            ListEnd {
+                resource_version: "9".into(),
+                continue_token: None
+            }
+        );
+        assert!(
+            frame(&[br#"{"items":null,"metadata":null}"#])
+                .unwrap()
+                .0
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_is_no_whole_list_is_an_error() {
+        let check = |text: &str, message: &str| {
+            let error = frame(&[text.as_bytes()]).unwrap_err().to_string();
+            assert!(error.contains(message), "{text}: {error}");
+        };
+        check(&LIST[..LIST.len() - 1], "in the middle of the list");
+        check("", "in the middle of the list");
+        check("<html>", "an unexpected byte at byte 0");
+        check(r#"{"items":[5]}"#, "an unexpected byte");
+        check(r#"{"items":,}"#, "a missing value");
+        check(
+            r#"{"metadata":{"resourceVersion":5},"items":[]}"#,
+            "metadata that cannot be read",
+        );
+    }
+
+    #[test]
+    fn an_oversized_item_is_reported_and_the_next_one_read() {
+        let big = format!(r#"{{"x":"{}"}}"#, "y".repeat(OBJECT_BYTES_MAX));
+        let text = format!(r#"{{"items":[{big},{{"next":1}}]}}"#);
+        let (items, _) = frame(&text.as_bytes().chunks(60_000).collect::<Vec<_>>()).unwrap();
+        assert_eq!(
+            items,
+            [
+                format!("too large: {}", big.len()),
+                r#"{"next":1}"#.to_owned()
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn chunk_borders_do_not_matter(mut cuts in prop::collection::vec(0..LIST.len(), 0..8)) {
+            cuts.push(0);
+            cuts.push(LIST.len());
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|w| &LIST.as_bytes()[w[0]..w[1]]).collect();
+            prop_assert_eq!(frame(&chunks).unwrap(), frame(&[LIST.as_bytes()]).unwrap());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(frame(&[&bytes]).is_err() || bytes.contains(&b'{'));
+        }
+    }
+}

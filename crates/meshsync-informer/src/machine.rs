@@ -1,0 +1,429 @@
+//! The list-and-watch state machine of one resource. Pure: what to ask next and
+//! what an answer means. Sockets, clocks and randomness are outside.
+//!
+//! ```text
+//!          ┌────────────► Step::Send(WatchList) ──initial-events-end──┐
+//!  start ──┤                   │ refused (400, 422), or broken thrice  ├──► Step::Send(Watch{rv}) ─┐
+//!          └────────────► Step::Send(Page…) ────────last page─────────┘        ▲    │ ended: resume │
+//!               ▲                                                              └────┴───────────────┘
+//!               └── 410 in the stream or as a status; resourceVersion too large for too long
+//! ```
+//!
+//! A WatchList stream goes on as the watch: after its initial events no second
+//! request is made.
+
+use std::time::Duration;
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send this request and report what comes back.
+    Send(Request),
+    /// Wait, then ask for the next step.
+    Wait(Duration),
+}
+
+/// A request of the list-and-watch protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A watch that begins with every object (`sendInitialEvents`).
+    WatchList,
+    /// One page of a consistent list.
+    Page {
+        /// Token of the page before; `None` for the first.
+        continue_token: Option<String>,
+        /// Whether the server may cut the list into pages.
+        paged: bool,
+    },
+    /// A watch from a resourceVersion on.
+    Watch {
+        /// The resourceVersion.
+        version: String,
+    },
+}
+
+/// A refusal: an HTTP status, or the same in an `ERROR` event of a watch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status code.
+    pub code: u16,
+    /// `Status.reason`, such as `Expired`; may be empty.
+    pub reason: String,
+    /// `Status.message`; may be empty.
+    pub message: String,
+    /// `Retry-After` or `details.retryAfterSeconds`.
+    pub retry_after: Option<Duration>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The request was accepted: a stream or document follows.
+    Opened,
+    /// The initial events of a WatchList are complete.
+    InitialEventsEnd {
+        /// The resourceVersion they are of.
+        version: String,
+    },
+    /// An object's event, or a bookmark, of a watch.
+    Progress {
+        /// The resourceVersion to resume from.
+        version: String,
+    },
+    /// A page ended.
+    PageEnd {
+        /// The list's resourceVersion.
+        version: String,
+        /// The next page's token.
+        continue_token: Option<String>,
+    },
+    /// The request, or the stream, was refused.
+    Refused(Refusal),
+    /// The stream ended as watches do.
+    Ended,
+    /// No answer, a broken connection, silence, or a body that cannot be read.
+    Broken,
+}
+
+/// What an answer means for the ledger and the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing beyond the next step.
+    Continue,
+    /// A pass over all objects begins.
+    PassBegun,
+    /// The pass is complete: what it did not show is gone.
+    PassDone {
+        /// The resourceVersion the picture is of.
+        version: String,
+    },
+    /// A watch resumed: the picture is live again.
+    Resumed,
+    /// The server forbids this resource to us.
+    Forbidden,
+    /// The server does not serve this resource.
+    Missing,
+    /// Something is wrong for now.
+    Failing,
+}
+
+/// Bounds of the back-off, after which time is spent per attempt.
+const BACK_OFF_MIN: Duration = Duration::from_millis(200);
+const BACK_OFF_MAX: Duration = Duration::from_secs(30);
+/// Forbidden and missing resources are looked at again now and then: rights
+/// change, and discovery may be behind.
+const REFUSED_MIN: Duration = Duration::from_secs(15);
+const REFUSED_MAX: Duration = Duration::from_secs(300);
+/// A server that says `Retry-After` is believed up to here.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+/// After this many refusals a resourceVersion that is too large is given up: the
+/// server's store has gone back, and waiting does not help.
+const TOO_LARGE_MAX: u32 = 5;
+/// After this many broken attempts in a row the other way of listing is tried.
+const BROKEN_MAX: u32 = 3;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Machine {
+    state: State,
+    /// Whether to begin with WatchList.
+    watch_list: bool,
+    /// The server has said that it has no WatchList.
+    watch_list_refused: bool,
+    /// Whether lists may be cut into pages. A paged list that expired twice is
+    /// asked for whole.
+    paged: bool,
+    /// Failures in a row; any progress resets it.
+    failures: u32,
+    too_large: u32,
+    wait: Option<Duration>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Empty,
+    WatchList { complete: bool, version: String },
+    Page { continue_token: Option<String> },
+    Watch { version: String },
+}
+
+impl Machine {
+    /// A machine for a resource of which nothing is known.
+    pub fn new(watch_list: bool) -> Self {
+        Self {
+            state: State::Empty,
+            watch_list,
+            watch_list_refused: !watch_list,
+            paged: true,
+            failures: 0,
+            too_large: 0,
+            wait: None,
+        }
+    }
+
+    /// The next step. Asking again without an answer in between gives the same,
+    /// but for a wait, which is over once it was given.
+    pub fn step(&mut self) -> Step {
+        if let Some(wait) = self.wait.take() {
+            return Step::Wait(wait);
+        }
+        Step::Send(match &self.state {
+            State::Empty if self.watch_list => Request::WatchList,
+            State::Empty => Request::Page {
+                continue_token: None,
+                paged: self.paged,
+            },
+            State::Page { continue_token } => Request::Page {
+                continue_token: continue_token.clone(),
+                paged: self.paged,
+            },
+            // A WatchList that has to be sent again starts over.
+            State::WatchList {
+                complete: false, ..
+            } => Request::WatchList,
+            State::WatchList { version, .. } | State::Watch { version } => Request::Watch {
+                version: version.clone(),
+            },
+        })
+    }
+
+    /// How many failures there were in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Forgets the position: the next step lists everything again.
+    pub fn relist(&mut self) {
+        self.state = State::Empty;
+    }
+
+    /// Takes an answer. `jitter` is a random number from 0 to 1.
+    pub fn on(&mut self, answer: Answer, jitter: f64) -> Meaning {
+        match answer {
+            Answer::Opened => self.opened(),
+            Answer::InitialEventsEnd { version } => {
+                self.progress();
+                self.state = State::WatchList {
+                    complete: true,
+                    version: version.clone(),
+                };
+                Meaning::PassDone { version }
+            }
+            Answer::Progress { version } => {
+                self.progress();
+                match &mut self.state {
+                    State::WatchList {
+                        complete: true,
+                        version: own,
+                    }
+                    | State::Watch { version: own } => {
+                        *own = version;
+                    }
+                    // Initial events are in no order: no position before the end.
+                    State::WatchList { .. } | State::Empty | State::Page { .. } => {}
+                }
+                Meaning::Continue
+            }
+            Answer::PageEnd {
+                version,
+                continue_token: None,
+            } => {
+                self.progress();
+                self.paged = true;
+                self.state = State::Watch {
+                    version: version.clone(),
+                };
+                Meaning::PassDone { version }
+            }
+            Answer::PageEnd { continue_token, .. } => {
+                self.progress();
+                self.state = State::Page { continue_token };
+                Meaning::Continue
+            }
+            Answer::Ended => self.ended(jitter),
+            Answer::Broken => self.broken(jitter),
+            Answer::Refused(refusal) => self.refused(&refusal, jitter),
+        }
+    }
+
+    fn opened(&mut self) -> Meaning {
+        match &self.state {
+            State::Empty if self.watch_list => {
+                self.state = State::WatchList {
+                    complete: false,
+                    version: String::new(),
+                };
+                Meaning::PassBegun
+            }
+            State::Empty => {
+                self.state = State::Page {
+                    continue_token: None,
+                };
+                Meaning::PassBegun
+            }
+            State::WatchList {
+                complete: false, ..
+            }
+            | State::Page {
+                continue_token: None,
+            } => Meaning::PassBegun,
+            State::Page { .. } => Meaning::Continue,
+            State::WatchList { .. } | State::Watch { .. } => Meaning::Resumed,
+        }
+    }
+
+    fn progress(&mut self) {
+        self.failures = 0;
+        self.too_large = 0;
+    }
+
+    fn ended(&mut self, jitter: f64) -> Meaning {
+        match &self.state {
+            State::WatchList {
+                complete: true,
+                version,
+            }
+            | State::Watch { version } => {
+                self.state = State::Watch {
+                    version: version.clone(),
+                };
+                // An end without any event before it is no way to go on at once.
+                if self.failures > 0 {
+                    self.back_off(jitter);
+                }
+                self.failures += 1;
+                Meaning::Continue
+            }
+            // The initial events or the list are not complete.
+            State::WatchList { .. } | State::Page { .. } | State::Empty => self.broken(jitter),
+        }
+    }
+
+    fn broken(&mut self, jitter: f64) -> Meaning {
+        self.back_off(jitter);
+        if let State::WatchList {
+            complete: true,
+            version,
+        } = &self.state
+        {
+            self.state = State::Watch {
+                version: version.clone(),
+            };
+        } else if !matches!(self.state, State::Watch { .. }) {
+            // A page that broke may be asked for again by its token; a
+            // WatchList starts over. Thrice broken, the other way is tried.
+            if self.failures.is_multiple_of(BROKEN_MAX) {
+                self.watch_list = !self.watch_list && !self.watch_list_refused;
+                self.state = State::Empty;
+            } else if matches!(self.state, State::WatchList { .. }) {
+                self.state = State::Empty;
+            }
+        }
+        Meaning::Failing
+    }
+
+    fn refused(&mut self, refusal: &Refusal, jitter: f64) -> Meaning {
+        match refusal.code {
+            410 => self.expired(jitter),
+            400 | 422 if self.is_watch_list_request() => {
+                self.watch_list = false;
+                self.watch_list_refused = true;
+                self.state = State::Empty;
+                Meaning::Continue
+            }
+            // Nothing in a request but its position can be wrong.
+            400 | 422 => {
+                self.back_off(jitter);
+                self.state = State::Empty;
+                Meaning::Failing
+            }
+            403..=405 => {
+                self.failures += 1;
+                self.wait = Some(exponential(REFUSED_MIN, REFUSED_MAX, self.failures, jitter));
+                if refusal.code == 403 {
+                    Meaning::Forbidden
+                } else {
+                    Meaning::Missing
+                }
+            }
+            _ => {
+                self.back_off(jitter);
+                if is_too_large(refusal) {
+                    self.too_large += 1;
+                    if self.too_large >= TOO_LARGE_MAX {
+                        self.too_large = 0;
+                        self.state = State::Empty;
+                    }
+                }
+                if let Some(after) = refusal.retry_after {
+                    let after = after.min(RETRY_AFTER_MAX);
+                    // Not all at once when the time is over.
+                    self.wait = Some(after + after.mul_f64(jitter * 0.25));
+                }
+                if matches!(
+                    self.state,
+                    State::WatchList {
+                        complete: false,
+                        ..
+                    }
+                ) {
+                    self.state = State::Empty;
+                }
+                Meaning::Failing
+            }
+        }
+    }
+
+    /// The position is too old for the server: everything is listed again.
+    fn expired(&mut self, jitter: f64) -> Meaning {
+        if matches!(
+            self.state,
+            State::Page {
+                continue_token: Some(_)
+            }
+        ) {
+            // The list outlived its snapshot; once more in pages, then whole.
+            self.paged = self.failures == 0;
+        }
+        if self.failures > 0 {
+            self.back_off(jitter);
+        } else {
+            self.failures = 1;
+        }
+        self.state = State::Empty;
+        Meaning::Continue
+    }
+
+    fn is_watch_list_request(&self) -> bool {
+        match self.state {
+            State::Empty => self.watch_list,
+            State::WatchList { complete, .. } => !complete,
+            State::Page { .. } | State::Watch { .. } => false,
+        }
+    }
+
+    fn back_off(&mut self, jitter: f64) {
+        self.failures += 1;
+        self.wait = Some(exponential(
+            BACK_OFF_MIN,
+            BACK_OFF_MAX,
+            self.failures,
+            jitter,
+        ));
+    }
+}
+
+/// Doubles from `min` with every failure up to `max`, then takes a random time
+/// between half of that and all of it.
+fn exponential(min: Duration, max: Duration, failures: u32, jitter: f64) -> Duration {
+    let doubled = min.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    doubled.min(max).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+}
+
+/// `ResourceVersionTooLarge`: the server has not seen that version (yet).
+fn is_too_large(refusal: &Refusal) -> bool {
+    refusal.code == 504 && refusal.message.contains("Too large resource version")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! What is known of every resource under observation.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use meshsync_model::{Resource, ResourceId};
+use tokio::sync::watch;
+
+/// How a resource is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResourceState {
+    /// Its objects are being listed.
+    Listing,
+    /// Its picture is complete and kept in sync.
+    Live,
+    /// Something is wrong; it is tried again.
+    BackingOff,
+    /// The server forbids it to us; it is tried again now and then.
+    Forbidden,
+    /// The server does not serve it (any more).
+    Gone,
+}
+
+impl ResourceState {
+    /// The name used in the status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listing => "listing",
+            Self::Live => "live",
+            Self::BackingOff => "backing-off",
+            Self::Forbidden => "forbidden",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// Status of one resource. Written by its task, read by anybody.
+#[derive(Debug)]
+pub struct ResourceStatus {
+    resource: Arc<Resource>,
+    details: Mutex<Details>,
+    objects: AtomicU64,
+    events: AtomicU64,
+    bytes: AtomicU64,
+    restarts: AtomicU64,
+    malformed: AtomicU64,
+    /// Milliseconds since the epoch; 0 when there was none.
+    last_event_ms: AtomicU64,
+    /// Objects for which some sink is owed a state or a delete.
+    owed: AtomicU64,
+    board: watch::Sender<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Details {
+    state: ResourceState,
+    since: SystemTime,
+    synced: bool,
+    settled: bool,
+    last_error: Option<String>,
+}
+
+/// A moment of a [`ResourceStatus`].
+#[derive(Clone, Debug)]
+pub struct ResourceSnapshot {
+    /// The resource.
+    pub resource: Arc<Resource>,
+    /// Its state.
+    pub state: ResourceState,
+    /// Since when it is in it.
+    pub since: SystemTime,
+    /// Whether its objects were listed in full at least once.
+    pub synced: bool,
+    /// How many objects there are.
+    pub objects: u64,
+    /// How many changes there were.
+    pub events: u64,
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// How often its stream had to be opened again after an error or relist.
+    pub restarts: u64,
+    /// How many objects or events could not be read.
+    pub malformed: u64,
+    /// For how many objects some sink is owed a state or a delete.
+    pub owed: u64,
+    /// When the last change came.
+    pub last_event: Option<SystemTime>,
+    /// The last error and what to do about it.
+    pub last_error: Option<String>,
+}
+
+impl ResourceStatus {
+    fn new(resource: Arc<Resource>, board: watch::Sender<u64>) -> Self {
+        Self {
+            resource,
+            details: Mutex::new(Details {
+                state: ResourceState::Listing,
+                since: SystemTime::now(),
+                synced: false,
+                settled: false,
+                last_error: None,
+            }),
+            objects: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            malformed: AtomicU64::new(0),
+            last_event_ms: AtomicU64::new(0),
+            owed: AtomicU64::new(0),
+            board,
+        }
+    }
+
+    /// All of it at this moment.
+    pub fn snapshot(&self) -> ResourceSnapshot {
+        let details = self.details().clone();
+        let last_event_ms = self.last_event_ms.load(Ordering::Relaxed);
+        ResourceSnapshot {
+            resource: Arc::clone(&self.resource),
+            state: details.state,
+            since: details.since,
+            synced: details.synced,
+            objects: self.objects.load(Ordering::Relaxed),
+            events: self.events.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            restarts: self.restarts.load(Ordering::Relaxed),
+            malformed: self.malformed.load(Ordering::Relaxed),
+            owed: self.owed.load(Ordering::Relaxed),
+            last_event: (last_event_ms > 0)
+                .then(|| SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(last_event_ms)),
+            last_error: details.last_error,
+        }
+    }
+
+    pub(crate) fn set_state(&self, state: ResourceState) {
+        let mut details = self.details();
+        if details.state != state {
+            details.state = state;
+            details.since = SystemTime::now();
+            drop(details);
+            self.changed();
+        }
+    }
+
+    /// The first attempt has led somewhere: listed in full, or refused for now.
+    pub(crate) fn settle(&self, synced: bool) {
+        let mut details = self.details();
+        let before = (details.settled, details.synced);
+        details.settled = true;
+        details.synced |= synced;
+        let after = (details.settled, details.synced);
+        drop(details);
+        if before != after {
+            self.changed();
+        }
+    }
+
+    pub(crate) fn set_error(&self, error: impl Into<String>) {
+        self.details().last_error = Some(error.into());
+    }
+
+    pub(crate) fn event(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64);
+        self.last_event_ms.store(now, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn malformed(&self, error: String) {
+        self.malformed.fetch_add(1, Ordering::Relaxed);
+        self.set_error(error);
+    }
+
+    pub(crate) fn set_objects(&self, objects: u64) {
+        self.objects.store(objects, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_owed(&self, owed: u64) {
+        self.owed.store(owed, Ordering::Relaxed);
+    }
+
+    fn changed(&self) {
+        self.board.send_modify(|count| *count += 1);
+    }
+
+    fn details(&self) -> MutexGuard<'_, Details> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.details().settled
+    }
+}
+
+/// The status of all resources of a cluster: the one map that tasks and readers
+/// share.
+#[derive(Debug)]
+pub struct StatusBoard {
+    resources: dashmap::DashMap<ResourceId, Arc<ResourceStatus>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for StatusBoard {
+    fn default() -> Self {
+        Self {
+            resources: dashmap::DashMap::new(),
+            changes: watch::Sender::new(0),
+        }
+    }
+}
+
+impl StatusBoard {
+    /// Every resource's status, in order of its name.
+    pub fn snapshot(&self) -> Vec<ResourceSnapshot> {
+        let mut all: Vec<_> = self
+            .resources
+            .iter()
+            .map(|entry| entry.value().snapshot())
+            .collect();
+        all.sort_by(|a, b| {
+            (&a.resource.gvk.group, &a.resource.plural)
+                .cmp(&(&b.resource.gvk.group, &b.resource.plural))
+        });
+        all
+    }
+
+    /// A receiver that changes whenever a resource changes its state.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whether every resource was listed in full once, or refused.
+    pub fn all_settled(&self) -> bool {
+        self.resources
+            .iter()
+            .all(|entry| entry.value().is_settled())
+    }
+
+    pub(crate) fn enter(&self, resource: &Arc<Resource>) -> Arc<ResourceStatus> {
+        let status = Arc::new(ResourceStatus::new(
+            Arc::clone(resource),
+            self.changes.clone(),
+        ));
+        self.resources.insert(resource.id(), Arc::clone(&status));
+        self.changes.send_modify(|count| *count += 1);
+        status
+    }
+
+    pub(crate) fn leave(&self, resource: &ResourceId) {
+        self.resources.remove(resource);
+        self.changes.send_modify(|count| *count += 1);
+    }
+}

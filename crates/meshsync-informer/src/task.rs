@@ -1,0 +1,333 @@
+//! The task of one resource: it sends what the state machine asks for, reads
+//! what comes back, and keeps the picture.
+
+mod read;
+mod repair;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Response;
+use kube::Client;
+use kube::client::Body;
+use meshsync_discovery::NamespaceSelection;
+use meshsync_model::{ClusterId, Resource};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use self::read::{Exchange, Kind};
+use self::repair::Repair;
+use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::machine::{Answer, Machine, Meaning, Request, Step};
+use crate::picture::Picture;
+use crate::status::{ResourceState, ResourceStatus};
+use crate::{Deliver, Room};
+
+/// Objects of one page. The server's memory is what it protects; ours holds one
+/// item at a time.
+const PAGE_OBJECTS_MAX: u32 = 500;
+
+/// A watch is asked to end after this time and up to a half more, so that not
+/// all end at once.
+const WATCH_SECONDS_MIN: u32 = 290;
+
+/// How often what cannot be watched is listed.
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// After this many failures in a row nobody waits for the resource any more.
+const UNSETTLED_FAILURES_MAX: u32 = 4;
+
+/// What a task needs from outside.
+pub(crate) struct Setup<D> {
+    pub(crate) client: Client,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) scope: ClusterId,
+    pub(crate) namespaces: NamespaceSelection,
+    pub(crate) deliver: D,
+    pub(crate) status: Arc<ResourceStatus>,
+    /// Whether the server is new enough for WatchList.
+    pub(crate) watch_list: bool,
+    /// Bounds how many initial lists run at once.
+    pub(crate) lists: Arc<Semaphore>,
+    /// Rung when what the server serves may have changed.
+    pub(crate) discover: Option<Arc<Notify>>,
+    /// The process stops: the picture stays as it is.
+    pub(crate) stop: CancellationToken,
+    /// The resource leaves the plan: its objects leave the picture.
+    pub(crate) retire: CancellationToken,
+}
+
+/// See the [module](self).
+pub(crate) struct Task<D: Deliver> {
+    client: Client,
+    resource: Arc<Resource>,
+    path: String,
+    status: Arc<ResourceStatus>,
+    machine: Machine,
+    picture: Picture<D>,
+    repair: Repair<D::Room>,
+    room: D::Room,
+    lists: Arc<Semaphore>,
+    discover: Option<Arc<Notify>>,
+    stop: CancellationToken,
+    retire: CancellationToken,
+    /// A part of the pass under way could not be read.
+    unreadable: bool,
+}
+
+/// Why an exchange or a wait ended before its time.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl<D: Deliver> Task<D> {
+    pub(crate) fn new(setup: Setup<D>) -> Self {
+        let watch_list = setup.watch_list && setup.resource.watchable;
+        let path = collection_path(&setup.resource, &setup.namespaces);
+        let room = setup.deliver.room();
+        let repair = Repair::new(setup.deliver.room());
+        Self {
+            picture: Picture::new(
+                Arc::clone(&setup.resource),
+                setup.scope,
+                setup.namespaces,
+                setup.deliver,
+                Arc::clone(&setup.status),
+            ),
+            client: setup.client,
+            resource: setup.resource,
+            path,
+            status: setup.status,
+            machine: Machine::new(watch_list),
+            repair,
+            room,
+            lists: setup.lists,
+            discover: setup.discover,
+            stop: setup.stop,
+            retire: setup.retire,
+            unreadable: false,
+        }
+    }
+
+    /// Runs until it is stopped or retired.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let interrupted = match self.machine.step() {
+                Step::Wait(time) => self.wait(time).await.is_err(),
+                Step::Send(request) => self.exchange(request).await.is_err(),
+            };
+            if interrupted {
+                break;
+            }
+        }
+        if self.retire.is_cancelled() && !self.stop.is_cancelled() {
+            self.picture.retire();
+        }
+    }
+
+    async fn wait(&mut self, time: Duration) -> Result<(), Interrupted> {
+        let (stop, retire) = (self.stop.clone(), self.retire.clone());
+        let deadline = tokio::time::sleep(time);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Interrupted),
+                () = retire.cancelled() => return Err(Interrupted),
+                () = &mut deadline => return Ok(()),
+                () = self.room.again() => {
+                    if self.picture.repay_deletes() {
+                        self.repair.want();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends one request and reads its answer to the end.
+    async fn exchange(&mut self, request: Request) -> Result<(), Interrupted> {
+        let (stop, retire) = (self.stop.clone(), self.retire.clone());
+        let is_list = !matches!(request, Request::Watch { .. });
+        let permit = if is_list {
+            let lists = Arc::clone(&self.lists);
+            tokio::select! {
+                () = stop.cancelled() => return Err(Interrupted),
+                () = retire.cancelled() => return Err(Interrupted),
+                permit = lists.acquire_owned() => permit.ok(),
+            }
+        } else {
+            None
+        };
+        let (url, seconds) = self.url(&request);
+        let opened = tokio::select! {
+            () = stop.cancelled() => return Err(Interrupted),
+            () = retire.cancelled() => return Err(Interrupted),
+            opened = get(&self.client, &url, ACCEPT_JSON, None) => opened,
+        };
+        match opened {
+            Ok(response) => self.read(request, response, seconds, permit).await,
+            Err(error) => {
+                self.failed(error);
+                Ok(())
+            }
+        }
+    }
+
+    async fn read(
+        &mut self,
+        request: Request,
+        response: Response<Body>,
+        seconds: u32,
+        permit: Option<tokio::sync::OwnedSemaphorePermit>,
+    ) -> Result<(), Interrupted> {
+        let kind = match request {
+            Request::WatchList => Kind::WatchList,
+            Request::Page { .. } => Kind::Page,
+            Request::Watch { .. } => Kind::Watch,
+        };
+        self.answer(Answer::Opened);
+        let idle = Duration::from_secs(u64::from(seconds) + 30);
+        Exchange::new(kind, response.into_body(), idle, permit)
+            .run(self)
+            .await?;
+        if kind == Kind::Page && !self.resource.watchable && self.machine.failures() == 0 {
+            self.poll_again().await?;
+        }
+        Ok(())
+    }
+
+    /// What cannot be watched is listed again after a while.
+    async fn poll_again(&mut self) -> Result<(), Interrupted> {
+        if let Step::Send(Request::Watch { .. }) = self.machine.step() {
+            self.wait(POLL_INTERVAL).await?;
+            self.machine.relist();
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, error: RequestError) {
+        self.status
+            .set_error(format!("{}: {}", error.chain(), remedy(&error)));
+        let answer = match error {
+            RequestError::Refused { refusal, .. } => Answer::Refused(refusal),
+            RequestError::Failed { .. } => Answer::Broken,
+        };
+        self.answer(answer);
+    }
+
+    /// Gives the machine an answer and does what it means.
+    pub(crate) fn answer(&mut self, answer: Answer) {
+        let restarted = matches!(answer, Answer::Broken | Answer::Refused(_));
+        if restarted {
+            self.status.restart();
+        }
+        match self.machine.on(answer, rand::random()) {
+            Meaning::Continue => {}
+            Meaning::PassBegun => {
+                self.unreadable = false;
+                self.picture.begin_pass();
+                self.status.set_state(ResourceState::Listing);
+            }
+            Meaning::PassDone { version } => {
+                self.picture.finish_pass(&version, !self.unreadable);
+                self.status.set_state(ResourceState::Live);
+                self.status.settle(true);
+                tracing::debug!(resource = %self.resource, "synced");
+            }
+            Meaning::Resumed => self.status.set_state(ResourceState::Live),
+            Meaning::Forbidden => {
+                self.warn_once("the server forbids this resource");
+                self.status.set_state(ResourceState::Forbidden);
+                self.status.settle(false);
+            }
+            Meaning::Missing => {
+                self.status.set_state(ResourceState::Gone);
+                self.status.settle(false);
+                self.ring();
+            }
+            Meaning::Failing => {
+                self.status.set_state(ResourceState::BackingOff);
+                if self.machine.failures() >= UNSETTLED_FAILURES_MAX {
+                    self.status.settle(false);
+                }
+            }
+        }
+    }
+
+    fn warn_once(&self, what: &'static str) {
+        let snapshot = self.status.snapshot();
+        if snapshot.state != ResourceState::Forbidden {
+            let error = snapshot.last_error.unwrap_or_default();
+            tracing::warn!(resource = %self.resource, %error, "{what}");
+        }
+    }
+
+    /// Something happened that may change what the server serves.
+    fn ring(&self) {
+        if let Some(discover) = &self.discover {
+            discover.notify_one();
+        }
+    }
+
+    fn url(&self, request: &Request) -> (String, u32) {
+        let path = &self.path;
+        let seconds = WATCH_SECONDS_MIN + rand::random_range(0..WATCH_SECONDS_MIN / 2);
+        let url = match request {
+            Request::WatchList => format!(
+                "{path}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true\
+                 &resourceVersionMatch=NotOlderThan&timeoutSeconds={seconds}"
+            ),
+            Request::Watch { version } => format!(
+                "{path}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={seconds}",
+                escape(version)
+            ),
+            Request::Page {
+                continue_token,
+                paged,
+            } => page_url(path, continue_token.as_deref(), *paged),
+        };
+        (url, seconds)
+    }
+}
+
+/// Collection over all namespaces, or of the one that is observed.
+fn collection_path(resource: &Resource, namespaces: &NamespaceSelection) -> String {
+    let path = resource.collection_path();
+    let mut names = namespaces.names();
+    match (resource.namespaced, names.next(), names.next()) {
+        (true, Some(only), None) => match path.rsplit_once('/') {
+            Some((base, plural)) => format!("{base}/namespaces/{only}/{plural}"),
+            None => path,
+        },
+        _ => path,
+    }
+}
+
+fn page_url(path: &str, continue_token: Option<&str>, paged: bool) -> String {
+    match (paged, continue_token) {
+        (false, _) => path.to_owned(),
+        (true, None) => format!("{path}?limit={PAGE_OBJECTS_MAX}"),
+        (true, Some(token)) => {
+            format!("{path}?limit={PAGE_OBJECTS_MAX}&continue={}", escape(token))
+        }
+    }
+}
+
+fn escape(text: &str) -> impl std::fmt::Display + '_ {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+}
+
+fn remedy(error: &RequestError) -> &'static str {
+    match error {
+        RequestError::Refused { refusal, .. } => match refusal.code {
+            401 => "check the credentials; they are read again at the next try",
+            403 => "grant get, list and watch on it, or exclude it",
+            404 | 405 => "it is not served (any more); discovery will notice",
+            410 => "too old a position; everything is listed again",
+            429 => "the server is busy; tried again when it says so",
+            _ => "tried again with back-off",
+        },
+        RequestError::Failed { .. } => {
+            "check that the API server is up and reachable; tried again with back-off"
+        }
+    }
+}

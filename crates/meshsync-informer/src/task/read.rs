@@ -1,0 +1,315 @@
+//! Reading the answer to one request.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use kube::client::Body;
+use meshsync_model::{Index, WatchEventType};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Interrupted, Task};
+use crate::api::parse_error_event;
+use crate::frame::{Frame, FrameError, LineFramer, ListFramer, OBJECT_BYTES_MAX};
+use crate::machine::Answer;
+use crate::{Deliver, Room};
+
+/// A list that is silent for this long is given up.
+const LIST_IDLE: Duration = Duration::from_secs(60);
+
+/// Servers that send bookmarks send one about every minute; a watch of theirs
+/// that is silent for three times that is dead.
+const BOOKMARKED_IDLE: Duration = Duration::from_secs(180);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    WatchList,
+    Watch,
+    Page,
+}
+
+/// One response body on its way.
+pub(super) struct Exchange {
+    body: Body,
+    framing: Framing,
+    index: Index,
+    /// Initial events or a page: objects of a pass.
+    listing: bool,
+    idle: Duration,
+    permit: Option<OwnedSemaphorePermit>,
+    version: Option<String>,
+}
+
+enum Framing {
+    Lines(LineFramer),
+    List(ListFramer),
+}
+
+/// What a line or chunk led to, beyond objects in the picture.
+enum Turn {
+    Go,
+    /// The machine was told something that ends this exchange.
+    Over,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        kind: Kind,
+        body: Body,
+        idle: Duration,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self {
+            body,
+            framing: match kind {
+                Kind::Page => Framing::List(ListFramer::new()),
+                Kind::WatchList | Kind::Watch => Framing::Lines(LineFramer::new()),
+            },
+            index: Index::new(),
+            listing: kind != Kind::Watch,
+            idle,
+            permit,
+            version: None,
+        }
+    }
+
+    /// Reads to the end, and tells the task's machine of it.
+    pub(super) async fn run<D: Deliver>(mut self, task: &mut Task<D>) -> Result<(), Interrupted> {
+        let (stop, retire) = (task.stop.clone(), task.retire.clone());
+        loop {
+            let idle = if self.listing { LIST_IDLE } else { self.idle };
+            let frame = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Interrupted),
+                () = retire.cancelled() => return Err(Interrupted),
+                frame = tokio::time::timeout(idle, self.body.frame()) => frame,
+                // Watches are always read; sinks that were full are repaid beside.
+                () = task.room.again(), if !self.listing => {
+                    if task.picture.repay_deletes() {
+                        task.repair.want();
+                    }
+                    continue;
+                }
+                () = task.repair.turn(&task.client, &task.path, &mut task.picture), if !self.listing => continue,
+            };
+            let turn = match frame {
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(chunk) => self.chunk(&chunk, task),
+                    Err(_trailers) => Turn::Go,
+                },
+                Ok(Some(Err(error))) => {
+                    task.status.set_error(format!(
+                        "the stream broke: {error}; tried again with back-off"
+                    ));
+                    self.progress(task);
+                    task.answer(Answer::Broken);
+                    Turn::Over
+                }
+                Ok(None) => self.end(task),
+                Err(_elapsed) => {
+                    task.status.set_error(format!(
+                        "the server was silent for {} s; the connection is given up",
+                        idle.as_secs()
+                    ));
+                    self.progress(task);
+                    task.answer(Answer::Broken);
+                    Turn::Over
+                }
+            };
+            if matches!(turn, Turn::Over) {
+                return Ok(());
+            }
+            if self.listing {
+                // Only initial lists are ever paused.
+                tokio::select! {
+                    () = stop.cancelled() => return Err(Interrupted),
+                    () = retire.cancelled() => return Err(Interrupted),
+                    () = task.room.free() => {}
+                }
+            }
+        }
+    }
+
+    fn chunk<D: Deliver>(&mut self, chunk: &[u8], task: &mut Task<D>) -> Turn {
+        task.status.add_bytes(chunk.len());
+        match &mut self.framing {
+            Framing::List(framer) => {
+                let index = &mut self.index;
+                let result = framer.push(chunk, |frame| task.item(index, frame));
+                result.map_or_else(|error| task.broken_list(&error), |()| Turn::Go)
+            }
+            Framing::Lines(_) => self.lines(chunk, task),
+        }
+    }
+
+    fn lines<D: Deliver>(&mut self, chunk: &[u8], task: &mut Task<D>) -> Turn {
+        let Framing::Lines(framer) = &mut self.framing else {
+            return Turn::Go;
+        };
+        let mut framer = std::mem::take(framer);
+        let mut turn = Turn::Go;
+        framer.push(chunk, |frame| {
+            if matches!(turn, Turn::Go) {
+                turn = self.line(frame, task);
+            }
+        });
+        self.framing = Framing::Lines(framer);
+        if matches!(turn, Turn::Go) {
+            self.progress(task);
+        }
+        turn
+    }
+
+    fn line<D: Deliver>(&mut self, frame: Frame<'_>, task: &mut Task<D>) -> Turn {
+        let line = match frame {
+            Frame::Whole(line) => line,
+            Frame::TooLarge { head, bytes } => {
+                task.too_large(head, bytes);
+                return Turn::Go;
+            }
+        };
+        let event = match self.index.parse_event(line) {
+            Ok(event) => event,
+            Err(error) => {
+                task.unreadable(line, &error);
+                return Turn::Go;
+            }
+        };
+        let object = &event.object;
+        match event.r#type {
+            WatchEventType::Error => {
+                let refusal = parse_error_event(line).unwrap_or_default();
+                task.status.set_error(format!(
+                    "the watch ended with {} {}: {}",
+                    refusal.code, refusal.reason, refusal.message
+                ));
+                self.progress(task);
+                task.answer(Answer::Refused(refusal));
+                return Turn::Over;
+            }
+            WatchEventType::Bookmark => {
+                if !self.listing {
+                    self.idle = BOOKMARKED_IDLE;
+                }
+                let complete = object
+                    .annotations()
+                    .any(|(key, value)| key == "k8s.io/initial-events-end" && value == "true");
+                let version = object.resource_version().to_owned();
+                if complete && self.listing {
+                    self.listing = false;
+                    self.permit = None;
+                    self.version = None;
+                    task.answer(Answer::InitialEventsEnd { version });
+                    return Turn::Go;
+                }
+                self.version = Some(version);
+            }
+            WatchEventType::Added | WatchEventType::Modified | WatchEventType::Deleted => {
+                if object.name().is_empty() {
+                    task.nameless(line);
+                    return Turn::Go;
+                }
+                if event.r#type == WatchEventType::Deleted {
+                    task.picture.delete(object);
+                } else {
+                    task.picture.apply(object);
+                }
+                if !self.listing {
+                    let version = self.version.get_or_insert_default();
+                    version.clear();
+                    version.push_str(object.resource_version());
+                    task.changed();
+                }
+            }
+        }
+        Turn::Go
+    }
+
+    /// Tells the machine how far the watch has come.
+    fn progress<D: Deliver>(&mut self, task: &mut Task<D>) {
+        if let Some(version) = self.version.take().filter(|version| !version.is_empty()) {
+            task.answer(Answer::Progress { version });
+        }
+    }
+
+    fn end<D: Deliver>(&mut self, task: &mut Task<D>) -> Turn {
+        match &mut self.framing {
+            Framing::List(framer) => match std::mem::take(framer).finish() {
+                Ok(end) => task.answer(Answer::PageEnd {
+                    version: end.resource_version,
+                    continue_token: end.continue_token,
+                }),
+                Err(error) => return task.broken_list(&error),
+            },
+            Framing::Lines(_) => {
+                self.progress(task);
+                if self.listing {
+                    task.status.set_error(
+                        "the stream ended before the initial events were complete; tried again",
+                    );
+                }
+                task.answer(Answer::Ended);
+            }
+        }
+        Turn::Over
+    }
+}
+
+impl<D: Deliver> Task<D> {
+    /// One item of a list.
+    fn item(&mut self, index: &mut Index, frame: Frame<'_>) {
+        match frame {
+            Frame::TooLarge { head, bytes } => self.too_large(head, bytes),
+            Frame::Whole(item) => match index.parse(item) {
+                Ok(object) if object.name().is_empty() => self.nameless(item),
+                Ok(object) => self.picture.apply(&object),
+                Err(error) => self.unreadable(item, &error),
+            },
+        }
+    }
+
+    /// A change was seen in the watch.
+    fn changed(&self) {
+        if meshsync_discovery::Catalog::is_discovery_relevant(&self.resource.id()) {
+            self.ring();
+        }
+    }
+
+    fn broken_list(&mut self, error: &FrameError) -> Turn {
+        self.status
+            .malformed(format!("{error}; tried again with back-off"));
+        tracing::warn!(resource = %self.resource, %error, "a list could not be read");
+        self.answer(Answer::Broken);
+        Turn::Over
+    }
+
+    fn too_large(&mut self, head: &[u8], bytes: usize) {
+        self.report(
+            head,
+            &format!(
+                "an object of {bytes} bytes is larger than {OBJECT_BYTES_MAX} and was skipped"
+            ),
+        );
+    }
+
+    fn nameless(&mut self, text: &[u8]) {
+        self.report(text, "an object without metadata.name was skipped");
+    }
+
+    fn unreadable(&mut self, text: &[u8], error: &meshsync_model::ParseError) {
+        let cause = std::error::Error::source(error).map_or_else(String::new, |c| format!(": {c}"));
+        self.report(
+            text,
+            &format!("an object could not be read and was skipped: {error}{cause}"),
+        );
+    }
+
+    fn report(&mut self, text: &[u8], problem: &str) {
+        // Its identity is not known for certain, so that no object can be said
+        // to be missing from this pass.
+        self.unreadable = true;
+        let likely = String::from_utf8_lossy(&text[..text.len().min(160)]).into_owned();
+        tracing::warn!(resource = %self.resource, begins = %likely, "{problem}");
+        self.status
+            .malformed(format!("{problem}; it begins with {likely}"));
+    }
+}
