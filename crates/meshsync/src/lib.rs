@@ -1,1 +1,64 @@
-//! Placeholder.
+//! Discover a Kubernetes cluster, keep a live picture of it, and deliver every
+//! change: the Builder API of MeshSync.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use meshsync::{ClusterConfig, MeshSync, Selection};
+//!
+//! let mut meshsync = MeshSync::builder()
+//!     .cluster(ClusterConfig::Infer)
+//!     .select(Selection {
+//!         include: vec!["deployments".parse()?, "pods".parse()?],
+//!         ..Selection::default()
+//!     })
+//!     .build()?;
+//! let mut changes = meshsync.changes();
+//! let run = meshsync.run(async {
+//!     tokio::signal::ctrl_c().await.ok();
+//! });
+//! let print = async {
+//!     while let Some(change) = changes.next().await {
+//!         println!("{} {change}", change.event());
+//!     }
+//! };
+//! let (result, ()) = tokio::join!(run, print);
+//! result?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Invariants
+//!
+//! - No globals, no signals, no environment: a program can run as many of them
+//!   as it likes. (Where a configuration says *infer*, finding a kubeconfig
+//!   looks at `$KUBECONFIG`; nothing else reads the environment.)
+//! - "Stop" is a future that the caller hands in.
+//! - Every task is owned by [`MeshSync::run`]; when it returns none is left.
+
+mod admin;
+mod builder;
+mod changes;
+mod dispatch;
+mod full_sync;
+mod metrics;
+mod monitor;
+mod outlets;
+mod run;
+mod source;
+
+pub use admin::{AdminError, Endpoints, serve};
+pub use builder::{BuildError, Builder, MeshSync};
+pub use changes::{Changes, OwnedChange, ParseObjectError};
+pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
+pub use run::RunError;
+pub use source::{SourceUrlError, parse_source};
+
+pub use meshsync_broker::{
+    Batch, BoxFuture, Delivery, Published, Rejected, Sink, SinkError, SinkState, SinkUrlError,
+    Wire, sinks,
+};
+pub use meshsync_discovery::{NamespaceSelection, Pattern, PatternError, Selection};
+pub use meshsync_informer::{ClusterConfig, ResourceSnapshot, ResourceState};
+pub use meshsync_model as model;
+pub use meshsync_model::wire::meshery::Fidelity;
+pub use meshsync_model::{ClusterId, EventType, Secrets};

@@ -10,7 +10,8 @@
 //! values redacted; nothing else is dropped or changed. A delete whose last
 //! state is not known has `"partial":true` and an `object` of identity alone,
 //! without `hash`. `SYNCED` has no object but `resource`, `objects` and
-//! `resourceVersion`.
+//! `resourceVersion`; the one without `resource` says that every resource has
+//! been sent in full.
 
 use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
 use crate::text::{push_json_string, push_minified};
@@ -181,6 +182,23 @@ fn push_synced(out: &mut Vec<u8>, resource: &Resource, objects: u64, version: &s
     out.extend_from_slice(itoa::Buffer::new().format(objects).as_bytes());
     out.extend_from_slice(b",\"resourceVersion\":");
     push_json_string(out, version);
+}
+
+/// Appends the record that says that every resource has been sent in full: a
+/// `SYNCED` without `resource`.
+pub fn push_full_sync(
+    out: &mut Vec<u8>,
+    scope: &crate::ClusterId,
+    observed: jiff::Timestamp,
+    objects: u64,
+) {
+    out.extend_from_slice(b"{\"event\":\"SYNCED\",\"scope\":");
+    push_json_string(out, scope.as_str());
+    out.extend_from_slice(b",\"observed\":\"");
+    out.extend_from_slice(observed.to_string().as_bytes());
+    out.extend_from_slice(b"\",\"objects\":");
+    out.extend_from_slice(itoa::Buffer::new().format(objects).as_bytes());
+    out.push(b'}');
 }
 
 /// Appends one record in one step. See [`push_object`] and [`push_record`] for

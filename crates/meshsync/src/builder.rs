@@ -1,0 +1,227 @@
+//! The builder.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use meshsync_broker::sinks::{channel, open};
+use meshsync_broker::{Sink, SinkUrlError, Wire};
+use meshsync_discovery::Selection;
+use meshsync_informer::{ClusterConfig, SINKS_MAX};
+use meshsync_model::wire::meshery::Fidelity;
+use meshsync_model::{ClusterId, Secrets};
+
+use crate::changes::Changes;
+use crate::monitor::Monitor;
+use crate::run::{RunError, run};
+
+/// What an outbox holds unless told otherwise.
+const OUTBOX_BYTES: usize = 8 << 20;
+
+/// Describes a pipeline: one cluster, any number of sinks.
+///
+/// ```
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use meshsync::{MeshSync, Secrets};
+///
+/// let meshsync = MeshSync::builder()
+///     .sink_url("file:/tmp/records.jsonl")?
+///     .secrets(Secrets::Redacted)
+///     .build()?;
+/// assert_eq!(meshsync.monitor().sinks().len(), 1);
+/// # Ok(())
+/// # }
+/// # example().unwrap();
+/// ```
+pub struct Builder {
+    pub(crate) cluster: ClusterConfig,
+    pub(crate) cluster_id: Option<ClusterId>,
+    pub(crate) selection: Selection,
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) secrets: Secrets,
+    pub(crate) fidelity: Fidelity,
+    pub(crate) outbox_bytes: usize,
+    pub(crate) watch_list: bool,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sinks: Vec<String> = self.sinks.iter().map(|sink| sink.name()).collect();
+        f.debug_struct("Builder")
+            .field("selection", &self.selection)
+            .field("sinks", &sinks)
+            .field("secrets", &self.secrets)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a pipeline cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Too many sinks.
+    #[error("{count} sinks are more than {SINKS_MAX}; run a second pipeline for the rest")]
+    TooManySinks {
+        /// How many there are.
+        count: usize,
+    },
+    /// An outbox without room.
+    #[error("an outbox of {bytes} bytes is too small; give it at least {OUTBOX_BYTES_MIN}")]
+    OutboxTooSmall {
+        /// What was asked for.
+        bytes: usize,
+    },
+}
+
+const OUTBOX_BYTES_MIN: usize = 64 << 10;
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            cluster: ClusterConfig::Infer,
+            cluster_id: None,
+            selection: Selection::default(),
+            sinks: Vec::new(),
+            secrets: Secrets::Redacted,
+            fidelity: Fidelity::default(),
+            outbox_bytes: OUTBOX_BYTES,
+            watch_list: true,
+        }
+    }
+}
+
+impl Builder {
+    /// The cluster to observe. Default: [`ClusterConfig::Infer`].
+    #[must_use]
+    pub fn cluster(mut self, cluster: ClusterConfig) -> Self {
+        self.cluster = cluster;
+        self
+    }
+
+    /// Identity of the cluster, for where namespace `kube-system` cannot be read.
+    /// Default: the uid of that namespace.
+    #[must_use]
+    pub fn cluster_id(mut self, id: ClusterId) -> Self {
+        self.cluster_id = Some(id);
+        self
+    }
+
+    /// Which resources and namespaces to observe. Default: everything that can be
+    /// listed and watched but events, leases and component statuses.
+    #[must_use]
+    pub fn select(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// Adds a sink.
+    #[must_use]
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Adds a sink by URL: `nats://…`, `file:PATH`, `stdout:`. See
+    /// [`open`](crate::sinks::open).
+    ///
+    /// # Errors
+    ///
+    /// When the URL names no sink.
+    pub fn sink_url(mut self, url: &str) -> Result<Self, SinkUrlError> {
+        self.sinks.push(open(url)?);
+        Ok(self)
+    }
+
+    /// Whether values of Secrets are redacted in every output. Default:
+    /// [`Secrets::Redacted`].
+    #[must_use]
+    pub fn secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// Dialect of the Meshery format. Default: [`Fidelity::Corrected`].
+    #[must_use]
+    pub fn meshery_wire(mut self, fidelity: Fidelity) -> Self {
+        self.fidelity = fidelity;
+        self
+    }
+
+    /// Bytes that wait for each sink at most. Default: 8 MiB.
+    #[must_use]
+    pub fn outbox_bytes(mut self, bytes: usize) -> Self {
+        self.outbox_bytes = bytes;
+        self
+    }
+
+    /// Whether initial lists may be streamed (WatchList). Servers that cannot are
+    /// listed in pages whatever this says. Default: yes.
+    #[must_use]
+    pub fn watch_list(mut self, allowed: bool) -> Self {
+        self.watch_list = allowed;
+        self
+    }
+
+    /// Checks the description. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot work.
+    pub fn build(self) -> Result<MeshSync, BuildError> {
+        if self.sinks.len() >= SINKS_MAX {
+            return Err(BuildError::TooManySinks {
+                count: self.sinks.len(),
+            });
+        }
+        if self.outbox_bytes < OUTBOX_BYTES_MIN {
+            return Err(BuildError::OutboxTooSmall {
+                bytes: self.outbox_bytes,
+            });
+        }
+        let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
+        Ok(MeshSync {
+            monitor: Monitor::new(outlets, self.secrets),
+            builder: self,
+        })
+    }
+}
+
+/// A pipeline that is ready to run.
+#[derive(Debug)]
+pub struct MeshSync {
+    builder: Builder,
+    monitor: Monitor,
+}
+
+impl MeshSync {
+    /// Begins a description.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Adds a stream of changes as one more sink.
+    pub fn changes(&mut self) -> Changes {
+        let name = format!("changes-{}:", self.builder.sinks.len());
+        let (sink, received) = channel(name, Wire::Object);
+        self.builder.sinks.push(Box::new(sink));
+        let outlets = crate::outlets::Outlets::new(&self.builder.sinks, self.builder.outbox_bytes);
+        self.monitor = Monitor::new(Arc::new(outlets), self.builder.secrets);
+        Changes::new(received)
+    }
+
+    /// A view of the pipeline's status, before, while and after it runs. Take it
+    /// after the last call of [`MeshSync::changes`].
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.clone()
+    }
+
+    /// Runs until `stop` completes or no sink is left. Then sinks are given up to
+    /// ten seconds to take what still waits for them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no usable configuration, or the cluster cannot be reached at
+    /// the start. Later troubles are retried for ever and show in the status.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        run(self.builder, self.monitor, stop).await
+    }
+}

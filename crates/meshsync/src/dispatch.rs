@@ -1,0 +1,175 @@
+//! From a change to the bytes each sink wants, into its outbox.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use meshsync_broker::{Offer, Offered, Outlet, Wire};
+use meshsync_informer::{Deliver, SinkSet};
+use meshsync_model::wire::meshery::{Encoder, Fidelity};
+use meshsync_model::wire::record;
+use meshsync_model::{
+    Change, ContentHash, Context, Deleted, Object, ObjectKey, ObjectRef, Resource, Secrets,
+};
+
+use crate::outlets::{OutletRoom, Outlets};
+
+/// One resource task's way to the sinks. Every format is encoded at most once
+/// per change, straight from the object's slices.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    outlets: Arc<Outlets>,
+    secrets: Secrets,
+    meshery: Encoder,
+    /// The object as records carry it, reused.
+    body: Vec<u8>,
+    resource: Option<Arc<Resource>>,
+}
+
+/// Payloads already made for this change, by format and event.
+#[derive(Default)]
+struct Encoded(Vec<(Wire, bool, Bytes)>);
+
+impl Dispatcher {
+    pub(crate) fn new(outlets: Arc<Outlets>, secrets: Secrets, fidelity: Fidelity) -> Self {
+        Self {
+            outlets,
+            secrets,
+            meshery: Encoder::new(fidelity, secrets),
+            body: Vec::new(),
+            resource: None,
+        }
+    }
+
+    fn resource(&mut self, context: &Context<'_>) -> Arc<Resource> {
+        let resource = self
+            .resource
+            .get_or_insert_with(|| Arc::new(context.resource.clone()));
+        Arc::clone(resource)
+    }
+
+    fn payload(
+        &mut self,
+        outlet: &Outlet,
+        context: &Context<'_>,
+        change: &Change<'_>,
+        hash: Option<ContentHash>,
+        encoded: &mut Encoded,
+    ) -> Bytes {
+        let added = matches!(change, Change::Added(_));
+        let wire = outlet.wire();
+        let known = encoded
+            .0
+            .iter()
+            .find(|(known, event, _)| *known == wire && *event == added);
+        if let Some((_, _, payload)) = known {
+            return payload.clone();
+        }
+        let mut out = Vec::with_capacity(self.body.len() + 256);
+        match (wire, change) {
+            (Wire::Record, _) => {
+                let emitted = hash.map(|hash| (self.body.as_slice(), hash));
+                record::push_record(&mut out, context, change, emitted);
+            }
+            (Wire::Meshery, _) => {
+                self.meshery.encode(&mut out, context, change);
+            }
+            (_, Change::Synced { .. }) => {}
+            (_, Change::Deleted(Deleted::Partial(object))) => {
+                record::push_identity(&mut out, context.resource, *object);
+            }
+            _ => out.extend_from_slice(&self.body),
+        }
+        let payload = Bytes::from(out);
+        encoded.0.push((wire, added, payload.clone()));
+        payload
+    }
+}
+
+impl Deliver for Dispatcher {
+    type Room = OutletRoom;
+
+    fn sinks(&self) -> SinkSet {
+        self.outlets.set()
+    }
+
+    fn state(
+        &mut self,
+        context: &Context<'_>,
+        object: &Object<'_>,
+        to: SinkSet,
+        given: SinkSet,
+    ) -> (SinkSet, ContentHash) {
+        self.body.clear();
+        let hash = record::push_object(&mut self.body, context.resource, object, self.secrets);
+        let resource = self.resource(context);
+        let key = key_of(&resource, object.object_ref());
+        let mut encoded = Encoded::default();
+        let mut taken = SinkSet::NONE;
+        let outlets = Arc::clone(&self.outlets);
+        for (at, outlet) in outlets.of(to) {
+            let first = !given.contains(at) || outlet.waits_first(&key);
+            let change = if first {
+                Change::Added(object)
+            } else {
+                Change::Modified(object)
+            };
+            let payload = self.payload(outlet, context, &change, Some(hash), &mut encoded);
+            if outlet.offer(&resource, &key, Offer::State { first, payload }) == Offered::Taken {
+                taken = taken.with(SinkSet::one(at));
+            }
+        }
+        (taken, hash)
+    }
+
+    fn delete(&mut self, context: &Context<'_>, deleted: Deleted<'_>, to: SinkSet) -> SinkSet {
+        if to.is_empty() {
+            return SinkSet::NONE;
+        }
+        self.body.clear();
+        let (object, hash) = match &deleted {
+            Deleted::Partial(object) => (*object, None),
+            Deleted::Last(object) => {
+                let hash =
+                    record::push_object(&mut self.body, context.resource, object, self.secrets);
+                (object.object_ref(), Some(hash))
+            }
+        };
+        let resource = self.resource(context);
+        let key = key_of(&resource, object);
+        let change = Change::Deleted(deleted);
+        let mut encoded = Encoded::default();
+        let mut told = SinkSet::NONE;
+        let outlets = Arc::clone(&self.outlets);
+        for (at, outlet) in outlets.of(to) {
+            let payload = self.payload(outlet, context, &change, hash, &mut encoded);
+            match outlet.offer(&resource, &key, Offer::Delete { payload }) {
+                Offered::Taken | Offered::Annihilated => told = told.with(SinkSet::one(at)),
+                Offered::Full => {}
+            }
+        }
+        told
+    }
+
+    fn synced(&mut self, context: &Context<'_>, change: &Change<'_>, to: SinkSet) {
+        let resource = self.resource(context);
+        let mut encoded = Encoded::default();
+        let outlets = Arc::clone(&self.outlets);
+        for (_, outlet) in outlets.of(to) {
+            let payload = self.payload(outlet, context, change, None, &mut encoded);
+            outlet.synced(Some(Arc::clone(&resource)), payload);
+        }
+        self.outlets.note_synced(&resource.id(), to);
+    }
+
+    fn room(&self) -> OutletRoom {
+        OutletRoom::new(Arc::clone(&self.outlets))
+    }
+}
+
+fn key_of(resource: &Resource, object: ObjectRef<'_>) -> Arc<ObjectKey> {
+    Arc::new(ObjectKey {
+        resource: resource.id(),
+        namespace: object.namespace.map(Into::into),
+        name: object.name.into(),
+    })
+}

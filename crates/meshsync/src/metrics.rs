@@ -1,0 +1,245 @@
+//! Metrics, read from the status when they are scraped: the hot path knows
+//! nothing of them. Labels are resources and sinks, never objects.
+
+use std::fmt;
+
+use meshsync_informer::ResourceState;
+use meshsync_model::Secrets;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::monitor::Monitor;
+
+/// A registry over one pipeline.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    pub(crate) fn new(monitor: Monitor) -> Self {
+        let mut registry = Registry::with_prefix("meshsync");
+        registry.register_collector(Box::new(PipelineCollector { monitor }));
+        Self { registry }
+    }
+
+    /// The metrics in OpenMetrics text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string fails only if a metric itself does; then it ends there.
+        if prometheus_client::encoding::text::encode(&mut text, &self.registry).is_err() {
+            text.push_str("# EOF\n");
+        }
+        text
+    }
+}
+
+#[derive(Debug)]
+struct PipelineCollector {
+    monitor: Monitor,
+}
+
+type Labels = [(&'static str, String); 1];
+
+impl Collector for PipelineCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let monitor = &self.monitor;
+        let synced = i64::from(monitor.is_synced());
+        single(
+            &mut encoder,
+            "synced",
+            "1 when every sink was given every resource in full",
+            synced,
+        )?;
+        let plain = i64::from(monitor.secrets() == Secrets::Plain);
+        single(
+            &mut encoder,
+            "secrets_plain",
+            "1 when values of Secrets leave in plain",
+            plain,
+        )?;
+        self.encode_resources(&mut encoder)?;
+        self.encode_sinks(&mut encoder)
+    }
+}
+
+impl PipelineCollector {
+    fn encode_resources(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let resources = self.monitor.resources();
+        let label = |at: usize| [("resource", resources[at].resource.id().to_string())];
+        let all = || 0..resources.len();
+        let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        let of = |value: fn(&meshsync_informer::ResourceSnapshot) -> u64| {
+            all()
+                .map(|at| (label(at), value(&resources[at])))
+                .collect::<Vec<_>>()
+        };
+        family(
+            encoder,
+            "resource_objects",
+            "Objects known",
+            None,
+            MetricType::Gauge,
+            of(|r| r.objects).into_iter().map(|(l, v)| (l, gauge(v))),
+        )?;
+        family(
+            encoder,
+            "resource_live",
+            "1 when the picture is complete and in sync",
+            None,
+            MetricType::Gauge,
+            of(|r| u64::from(r.state == ResourceState::Live))
+                .into_iter()
+                .map(|(l, v)| (l, gauge(v))),
+        )?;
+        family(
+            encoder,
+            "resource_owed_objects",
+            "Objects some sink has to be given or told of again",
+            None,
+            MetricType::Gauge,
+            of(|r| r.owed).into_iter().map(|(l, v)| (l, gauge(v))),
+        )?;
+        family(
+            encoder,
+            "resource_changes",
+            "Changes seen",
+            None,
+            MetricType::Counter,
+            of(|r| r.events)
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
+            "resource_read",
+            "Bytes read from the API server",
+            Some(&Unit::Bytes),
+            MetricType::Counter,
+            of(|r| r.bytes)
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
+            "resource_restarts",
+            "Streams opened again after an error",
+            None,
+            MetricType::Counter,
+            of(|r| r.restarts)
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
+            "resource_malformed",
+            "Objects or events that could not be read",
+            None,
+            MetricType::Counter,
+            of(|r| r.malformed)
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )
+    }
+
+    fn encode_sinks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let sinks = self.monitor.sinks();
+        let of = |value: fn(&crate::SinkSnapshot) -> u64| {
+            sinks
+                .iter()
+                .map(|sink| ([("sink", sink.status.name().to_owned())], value(sink)))
+                .collect::<Vec<_>>()
+        };
+        let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        family(
+            encoder,
+            "sink_up",
+            "1 when the last batch was confirmed",
+            None,
+            MetricType::Gauge,
+            of(|s| u64::from(s.status.state().is_up()))
+                .into_iter()
+                .map(|(l, v)| (l, gauge(v))),
+        )?;
+        family(
+            encoder,
+            "sink_outbox",
+            "Bytes waiting or in flight",
+            Some(&Unit::Bytes),
+            MetricType::Gauge,
+            of(|s| (s.outbox.queued_bytes + s.outbox.in_flight_bytes) as u64)
+                .into_iter()
+                .map(|(l, v)| (l, gauge(v))),
+        )?;
+        family(
+            encoder,
+            "sink_published",
+            "Deliveries confirmed",
+            None,
+            MetricType::Counter,
+            of(|s| s.status.published.value())
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
+            "sink_retries",
+            "Batches that had to be sent again",
+            None,
+            MetricType::Counter,
+            of(|s| s.status.retries.value())
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
+            "sink_rejected",
+            "Deliveries the sink can never take",
+            None,
+            MetricType::Counter,
+            of(|s| s.status.rejected.value())
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
+            "sink_refused",
+            "Offers a full outbox refused",
+            None,
+            MetricType::Counter,
+            of(|s| s.status.refused.value())
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )
+    }
+}
+
+fn single(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: i64,
+) -> Result<(), fmt::Error> {
+    let gauge = ConstGauge::new(value);
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    gauge.encode(metric)
+}
+
+fn family<M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    kind: MetricType,
+    members: impl Iterator<Item = (Labels, M)>,
+) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(name, help, unit, kind)?;
+    for (labels, metric) in members {
+        metric.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}

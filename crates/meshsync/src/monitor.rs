@@ -1,0 +1,279 @@
+//! The status of a pipeline.
+
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use meshsync_broker::SinkStatus;
+use meshsync_informer::{ResourceSnapshot, StatusBoard};
+use meshsync_model::{ClusterId, Secrets};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::outlets::Outlets;
+
+/// A view of a pipeline's status. Cheap to clone; reading it costs the pipeline
+/// nothing.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    started: SystemTime,
+    board: Arc<StatusBoard>,
+    outlets: Arc<Outlets>,
+    secrets: Secrets,
+    /// URL of the API server and identity of the cluster, once known.
+    cluster: OnceLock<(String, ClusterId)>,
+    full_sync: watch::Sender<bool>,
+}
+
+/// A moment of a sink.
+#[derive(Clone, Debug)]
+pub struct SinkSnapshot {
+    /// Its counters and state.
+    pub status: Arc<SinkStatus>,
+    /// Its outbox.
+    pub outbox: OutboxSnapshot,
+}
+
+/// A moment of an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxSnapshot {
+    /// Bytes waiting.
+    pub queued_bytes: usize,
+    /// Bytes handed to the sink and not yet confirmed.
+    pub in_flight_bytes: usize,
+    /// Deliveries waiting.
+    pub waiting: usize,
+}
+
+impl Monitor {
+    pub(crate) fn new(outlets: Arc<Outlets>, secrets: Secrets) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                started: SystemTime::now(),
+                board: Arc::new(StatusBoard::default()),
+                outlets,
+                secrets,
+                cluster: OnceLock::new(),
+                full_sync: watch::Sender::new(false),
+            }),
+        }
+    }
+
+    /// Every resource under observation.
+    pub fn resources(&self) -> Vec<ResourceSnapshot> {
+        self.shared.board.snapshot()
+    }
+
+    /// Every sink.
+    pub fn sinks(&self) -> Vec<SinkSnapshot> {
+        let snapshot = |outlet: &Arc<meshsync_broker::Outlet>| {
+            let (queued_bytes, in_flight_bytes, waiting) = outlet.depth();
+            SinkSnapshot {
+                status: Arc::clone(outlet.status()),
+                outbox: OutboxSnapshot {
+                    queued_bytes,
+                    in_flight_bytes,
+                    waiting,
+                },
+            }
+        };
+        self.shared.outlets.iter().map(snapshot).collect()
+    }
+
+    /// URL of the API server and identity of the cluster, once known.
+    pub fn cluster(&self) -> Option<(&str, &ClusterId)> {
+        self.shared
+            .cluster
+            .get()
+            .map(|(url, id)| (url.as_str(), id))
+    }
+
+    /// When this pipeline was built.
+    pub fn started(&self) -> SystemTime {
+        self.shared.started
+    }
+
+    /// Whether Secrets leave in plain.
+    pub fn secrets(&self) -> Secrets {
+        self.shared.secrets
+    }
+
+    /// Whether every resource that can be listed was given to every sink in full.
+    pub fn is_synced(&self) -> bool {
+        *self.shared.full_sync.borrow()
+    }
+
+    /// Waits until [`Monitor::is_synced`]; for ever when the pipeline ends first.
+    pub async fn synced(&self) {
+        let mut full_sync = self.shared.full_sync.subscribe();
+        if full_sync.wait_for(|done| *done).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The status as one document.
+    pub fn document(&self) -> StatusDocument {
+        StatusDocument::of(self)
+    }
+
+    pub(crate) fn board(&self) -> &Arc<StatusBoard> {
+        &self.shared.board
+    }
+
+    pub(crate) fn outlets(&self) -> &Arc<Outlets> {
+        &self.shared.outlets
+    }
+
+    pub(crate) fn full_sync(&self) -> watch::Sender<bool> {
+        self.shared.full_sync.clone()
+    }
+
+    pub(crate) fn set_cluster(&self, url: String, id: ClusterId) {
+        // Set once: a pipeline runs once.
+        self.shared.cluster.get_or_init(|| (url, id));
+    }
+}
+
+/// What `/status` answers.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusDocument {
+    version: &'static str,
+    cluster: Option<ClusterPart>,
+    uptime_seconds: u64,
+    synced: bool,
+    secrets: &'static str,
+    objects: u64,
+    resources: Vec<ResourcePart>,
+    sinks: Vec<SinkPart>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClusterPart {
+    id: String,
+    url: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourcePart {
+    resource: String,
+    group: String,
+    version: String,
+    kind: String,
+    state: &'static str,
+    since: Option<Timestamp>,
+    synced: bool,
+    objects: u64,
+    events: u64,
+    bytes: u64,
+    last_event_age_seconds: Option<f64>,
+    restarts: u64,
+    malformed: u64,
+    owed: u64,
+    last_error: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SinkPart {
+    sink: String,
+    state: &'static str,
+    since: Option<Timestamp>,
+    published: u64,
+    published_bytes: u64,
+    retries: u64,
+    rejected: u64,
+    last_error: Option<String>,
+    outbox: OutboxPart,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutboxPart {
+    queued_bytes: usize,
+    in_flight_bytes: usize,
+    waiting: usize,
+    refused: u64,
+}
+
+impl StatusDocument {
+    fn of(monitor: &Monitor) -> Self {
+        let resources: Vec<ResourcePart> = monitor
+            .resources()
+            .into_iter()
+            .map(ResourcePart::of)
+            .collect();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            cluster: monitor.cluster().map(|(url, id)| ClusterPart {
+                id: id.to_string(),
+                url: url.to_owned(),
+            }),
+            uptime_seconds: age(monitor.started()).map_or(0, |age| age as u64),
+            synced: monitor.is_synced(),
+            secrets: match monitor.secrets() {
+                Secrets::Redacted => "redacted",
+                Secrets::Plain => "plain",
+            },
+            objects: resources.iter().map(|resource| resource.objects).sum(),
+            resources,
+            sinks: monitor.sinks().into_iter().map(SinkPart::of).collect(),
+        }
+    }
+}
+
+impl ResourcePart {
+    fn of(snapshot: ResourceSnapshot) -> Self {
+        let gvk = &snapshot.resource.gvk;
+        Self {
+            resource: snapshot.resource.id().to_string(),
+            group: gvk.group.clone(),
+            version: gvk.version.clone(),
+            kind: gvk.kind.clone(),
+            state: snapshot.state.as_str(),
+            since: Timestamp::try_from(snapshot.since).ok(),
+            synced: snapshot.synced,
+            objects: snapshot.objects,
+            events: snapshot.events,
+            bytes: snapshot.bytes,
+            last_event_age_seconds: snapshot.last_event.and_then(age),
+            restarts: snapshot.restarts,
+            malformed: snapshot.malformed,
+            owed: snapshot.owed,
+            last_error: snapshot.last_error,
+        }
+    }
+}
+
+impl SinkPart {
+    fn of(snapshot: SinkSnapshot) -> Self {
+        let SinkSnapshot { status, outbox } = snapshot;
+        Self {
+            sink: status.name().to_owned(),
+            state: status.state().as_str(),
+            since: Timestamp::try_from(status.since()).ok(),
+            published: status.published.value(),
+            published_bytes: status.published_bytes.value(),
+            retries: status.retries.value(),
+            rejected: status.rejected.value(),
+            last_error: status.last_error(),
+            outbox: OutboxPart {
+                queued_bytes: outbox.queued_bytes,
+                in_flight_bytes: outbox.in_flight_bytes,
+                waiting: outbox.waiting,
+                refused: status.refused.value(),
+            },
+        }
+    }
+}
+
+fn age(then: SystemTime) -> Option<f64> {
+    then.elapsed().ok().map(|age| age.as_secs_f64())
+}

@@ -1,0 +1,120 @@
+//! The row of sinks of one pipeline.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use meshsync_broker::{Outlet, Sink, SinkStatus};
+use meshsync_informer::{Room, SinkSet};
+use meshsync_model::ResourceId;
+use tokio::sync::watch;
+
+/// Every sink's outlet, and which resources each has been given in full.
+#[derive(Debug)]
+pub(crate) struct Outlets {
+    outlets: Vec<Arc<Outlet>>,
+    synced: Mutex<Vec<HashSet<ResourceId>>>,
+    /// Counts changes of `synced`.
+    changes: watch::Sender<u64>,
+}
+
+impl Outlets {
+    pub(crate) fn new(sinks: &[Box<dyn Sink>], outbox_bytes: usize) -> Self {
+        let outlet = |sink: &dyn Sink| {
+            let status = Arc::new(SinkStatus::new(sink.name()));
+            Arc::new(Outlet::new(outbox_bytes, sink.wire(), status))
+        };
+        Self {
+            outlets: sinks.iter().map(|sink| outlet(&**sink)).collect(),
+            synced: Mutex::new(vec![HashSet::new(); sinks.len()]),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    pub(crate) fn set(&self) -> SinkSet {
+        SinkSet::first(self.outlets.len())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Outlet>> {
+        self.outlets.iter()
+    }
+
+    /// The outlets of a set, with their places.
+    pub(crate) fn of(&self, set: SinkSet) -> impl Iterator<Item = (usize, &Arc<Outlet>)> {
+        self.outlets
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| set.contains(*at))
+    }
+
+    pub(crate) fn note_synced(&self, resource: &ResourceId, sinks: SinkSet) {
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        for (at, resources) in synced.iter_mut().enumerate() {
+            if sinks.contains(at) {
+                resources.insert(resource.clone());
+            }
+        }
+        drop(synced);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Whether sink `at` has been given these resources in full.
+    pub(crate) fn has_all<'a>(
+        &self,
+        at: usize,
+        mut resources: impl Iterator<Item = &'a ResourceId>,
+    ) -> bool {
+        let synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        synced
+            .get(at)
+            .is_some_and(|own| resources.all(|resource| own.contains(resource)))
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Says that nothing more will be offered.
+    pub(crate) fn close(&self) {
+        for outlet in &self.outlets {
+            outlet.close();
+        }
+    }
+}
+
+/// Waiting for room in all outlets.
+#[derive(Debug)]
+pub(crate) struct OutletRoom {
+    outlets: Arc<Outlets>,
+    again: Vec<watch::Receiver<u64>>,
+}
+
+impl OutletRoom {
+    pub(crate) fn new(outlets: Arc<Outlets>) -> Self {
+        let again = outlets.iter().map(|outlet| outlet.room_changes()).collect();
+        Self { outlets, again }
+    }
+}
+
+impl Room for OutletRoom {
+    async fn free(&mut self) {
+        for outlet in self.outlets.iter() {
+            outlet.room_or_away().await;
+        }
+    }
+
+    async fn again(&mut self) {
+        let changed = self.again.iter_mut().map(|again| {
+            Box::pin(async move {
+                if again.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            })
+        });
+        let changed: Vec<_> = changed.collect();
+        if changed.is_empty() {
+            std::future::pending::<()>().await;
+        } else {
+            futures::future::select_all(changed).await;
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The supervisor: it owns every task of a pipeline.
+//!
+//! | task | when it fails | when it is cancelled |
+//! |---|---|---|
+//! | fleet (one task per resource below it) | the pipeline ends with the error | each resource's task ends at its next await; the picture stays as it is |
+//! | full-sync announcer | it has no failures | dropped |
+//! | one runner per sink | that sink is closed, the others go on; the pipeline ends when none is left | it sends what waits, for ten seconds at most |
+//!
+//! On stop: the fleet first, then the sinks.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meshsync_broker::run_sink;
+use meshsync_informer::{ConfigError, Connection, Fleet, FleetConfig, RequestError, ScopeError};
+use meshsync_model::{ClusterId, Secrets};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::builder::{BuildError, Builder};
+use crate::dispatch::Dispatcher;
+use crate::full_sync;
+use crate::monitor::Monitor;
+use crate::outlets::Outlets;
+
+/// How long sinks may take to get rid of what waits when the pipeline stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a pipeline did not run, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The description cannot work.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// There is no usable cluster configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The cluster cannot be reached or identified.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// The cluster does not say what it serves.
+    #[error("failed to discover what {url} serves: {}", .source.chain())]
+    Discovery {
+        /// URL of the API server.
+        url: String,
+        /// The last error.
+        source: RequestError,
+    },
+}
+
+impl RunError {
+    /// Whether the cluster is what is wrong, and not what it was told.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Scope(_) | Self::Discovery { .. })
+    }
+}
+
+pub(crate) async fn run(
+    mut builder: Builder,
+    monitor: Monitor,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let mut stop = pin!(stop);
+    if builder.sinks.len() > meshsync_informer::SINKS_MAX {
+        let count = builder.sinks.len();
+        return Err(BuildError::TooManySinks { count }.into());
+    }
+    if builder.secrets == Secrets::Plain {
+        tracing::warn!("values of Secrets leave this process in plain, as asked for");
+    }
+    let connection = builder.cluster.connect().await?;
+    let scope = tokio::select! {
+        () = &mut stop => return Ok(()),
+        scope = identify(&builder, &connection) => scope?,
+    };
+    tracing::info!(cluster = %scope, url = %connection.url, "connected");
+    monitor.set_cluster(connection.url.clone(), scope.clone());
+
+    let outlets = Arc::clone(monitor.outlets());
+    let abandon = CancellationToken::new();
+    let mut sinks = start_sinks(std::mem::take(&mut builder.sinks), &outlets, &abandon);
+    let result = observe(builder, connection, scope, &monitor, &mut sinks, stop).await;
+
+    outlets.close();
+    let drained =
+        tokio::time::timeout(GRACE, async { while sinks.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        abandon.cancel();
+        while sinks.join_next().await.is_some() {}
+    }
+    result
+}
+
+async fn identify(builder: &Builder, connection: &Connection) -> Result<ClusterId, ScopeError> {
+    match &builder.cluster_id {
+        Some(id) => Ok(id.clone()),
+        None => connection.cluster_id().await,
+    }
+}
+
+fn start_sinks(
+    sinks: Vec<Box<dyn meshsync_broker::Sink>>,
+    outlets: &Outlets,
+    abandon: &CancellationToken,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for (sink, outlet) in sinks.into_iter().zip(outlets.iter()) {
+        let outlet = Arc::clone(outlet);
+        let abandon = abandon.clone();
+        tasks.spawn(async move {
+            if let Err(error) = run_sink(sink, &outlet, abandon.cancelled_owned()).await {
+                tracing::warn!(%error, "a sink is closed; the others go on");
+            }
+        });
+    }
+    tasks
+}
+
+/// Observes until told to stop, or the last sink is closed.
+async fn observe(
+    builder: Builder,
+    connection: Connection,
+    scope: ClusterId,
+    monitor: &Monitor,
+    sinks: &mut JoinSet<()>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let url = connection.url.clone();
+    let halt = CancellationToken::new();
+    let planned = CancellationToken::new();
+    let announce = {
+        let announce = full_sync::announce(
+            Arc::clone(monitor.board()),
+            Arc::clone(monitor.outlets()),
+            scope.clone(),
+            monitor.full_sync(),
+        );
+        let planned = planned.clone();
+        async move {
+            planned.cancelled().await;
+            announce.await;
+            std::future::pending::<()>().await;
+        }
+    };
+    let fleet = Fleet::new(
+        FleetConfig {
+            connection,
+            scope,
+            selection: builder.selection,
+            watch_list: builder.watch_list,
+        },
+        Arc::clone(monitor.board()),
+    );
+    let outlets = Arc::clone(monitor.outlets());
+    let (secrets, fidelity) = (builder.secrets, builder.fidelity);
+    let deliver = move || Dispatcher::new(Arc::clone(&outlets), secrets, fidelity);
+    let fleet = fleet.run(deliver, move || planned.cancel(), halt.clone());
+    let mut fleet = pin!(fleet);
+    let mut announce = pin!(announce);
+    let mut stop = pin!(stop);
+    let ended = loop {
+        let some_sink = !sinks.is_empty();
+        tokio::select! {
+            result = &mut fleet => break Some(result),
+            () = &mut announce => {}
+            () = &mut stop => break None,
+            Some(_) = sinks.join_next(), if some_sink => {
+                if sinks.is_empty() {
+                    break None;
+                }
+            }
+        }
+    };
+    halt.cancel();
+    let result = match ended {
+        Some(result) => result,
+        None => fleet.await,
+    };
+    result.map_err(|source| RunError::Discovery { url, source })
+}
