@@ -2,7 +2,7 @@
 //! of a response asks here, and nowhere else, whether it may go as usual.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -101,12 +101,29 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<u64>,
 }
 
-/// A cut order; watches compare the number with the one they started with.
-#[derive(Clone, Debug)]
-pub(crate) struct Cut {
-    pub(crate) number: u64,
-    pub(crate) style: CutStyle,
-    pub(crate) resource: Option<GroupResource>,
+/// The cut orders so far; watches compare their numbers with the one they started at.
+#[derive(Debug, Default)]
+pub(crate) struct Cuts {
+    number: u64,
+    /// The latest order for every resource (`None`) and for single ones.
+    latest: HashMap<Option<GroupResource>, (u64, CutStyle)>,
+}
+
+impl Cuts {
+    /// Number of the latest order of all.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The latest order after number `seen` that concerns a resource.
+    pub(crate) fn after(&self, seen: u64, gr: &GroupResource) -> Option<CutStyle> {
+        let orders = [self.latest.get(&None), self.latest.get(&Some(gr.clone()))];
+        let latest = orders
+            .into_iter()
+            .flatten()
+            .max_by_key(|(number, _)| *number)?;
+        (latest.0 > seen).then_some(latest.1)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -126,26 +143,11 @@ struct Switches {
 }
 
 /// The switchboard of faults of one simulator.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Faults {
     switches: Mutex<Switches>,
-    cuts: watch::Sender<Cut>,
+    cuts: watch::Sender<Cuts>,
     flow: watch::Sender<Flow>,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        let cut = Cut {
-            number: 0,
-            style: CutStyle::Clean,
-            resource: None,
-        };
-        Self {
-            switches: Mutex::default(),
-            cuts: watch::Sender::new(cut),
-            flow: watch::Sender::default(),
-        }
-    }
 }
 
 impl Faults {
@@ -262,16 +264,13 @@ impl Faults {
     }
 
     fn cut(&self, style: CutStyle, resource: Option<GroupResource>) {
-        self.cuts.send_modify(|cut| {
-            *cut = Cut {
-                number: cut.number + 1,
-                style,
-                resource,
-            }
+        self.cuts.send_modify(|cuts| {
+            cuts.number += 1;
+            cuts.latest.insert(resource, (cuts.number, style));
         });
     }
 
-    pub(crate) fn cuts(&self) -> watch::Receiver<Cut> {
+    pub(crate) fn cuts(&self) -> watch::Receiver<Cuts> {
         self.cuts.subscribe()
     }
 

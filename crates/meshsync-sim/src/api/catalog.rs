@@ -16,6 +16,9 @@ use super::{
 pub(crate) struct Catalog {
     core: DiscoveryGroup,
     groups: Vec<DiscoveryGroup>,
+    /// Served, but in no discovery document: captured lists of a resource that came or went while
+    /// the capture was made.
+    unlisted: Vec<DiscoveryGroup>,
     /// Order of groups in the legacy `/apis` document; groups not named here follow.
     legacy_order: Vec<String>,
     custom: HashMap<GroupResource, CrdFacts>,
@@ -37,6 +40,7 @@ impl Catalog {
         Self {
             core,
             groups,
+            unlisted: Vec::new(),
             legacy_order,
             custom: HashMap::new(),
             verbatim: HashMap::new(),
@@ -55,7 +59,19 @@ impl Catalog {
     }
 
     fn all(&self) -> impl Iterator<Item = &DiscoveryGroup> {
-        std::iter::once(&self.core).chain(&self.groups)
+        std::iter::once(&self.core)
+            .chain(&self.groups)
+            .chain(&self.unlisted)
+    }
+
+    /// Serves a custom resource without listing it in discovery.
+    pub(crate) fn add_unlisted(&mut self, facts: CrdFacts) {
+        let mut listed = std::mem::take(&mut self.groups);
+        let verbatim = std::mem::take(&mut self.verbatim);
+        self.define(facts);
+        std::mem::swap(&mut self.groups, &mut listed);
+        self.verbatim = verbatim;
+        self.unlisted.append(&mut listed);
     }
 
     fn group(&self, name: &str) -> Option<&DiscoveryGroup> {
@@ -125,6 +141,8 @@ impl Catalog {
     /// Adds or replaces the resources of a CustomResourceDefinition.
     pub(crate) fn define(&mut self, facts: CrdFacts) {
         let gr = facts.group_resource();
+        self.unlisted
+            .retain(|group| group.metadata.name != gr.group);
         if self.custom.get(&gr) == Some(&facts) {
             return;
         }
@@ -154,7 +172,7 @@ impl Catalog {
                 }),
             }
         }
-        versions.sort_by(|a, b| version_priority(&b.version).cmp(&version_priority(&a.version)));
+        versions.sort_by_key(|v| std::cmp::Reverse(version_priority(&v.version)));
         self.custom.insert(gr, facts);
     }
 

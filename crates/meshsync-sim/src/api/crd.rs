@@ -61,6 +61,32 @@ impl CrdFacts {
         })
     }
 
+    /// The facts of a resource of which only objects are known.
+    pub(crate) fn guessed(
+        group: &str,
+        version: &str,
+        plural: &str,
+        kind: &str,
+        namespaced: bool,
+    ) -> Self {
+        let version = CrdVersion {
+            name: version.to_owned(),
+            served: true,
+            status: false,
+            scale: false,
+        };
+        Self {
+            group: group.to_owned(),
+            plural: plural.to_owned(),
+            singular: kind.to_lowercase(),
+            kind: kind.to_owned(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            namespaced,
+            versions: vec![version],
+        }
+    }
+
     pub(crate) fn group_resource(&self) -> GroupResource {
         GroupResource::new(self.group.as_str(), self.plural.as_str())
     }

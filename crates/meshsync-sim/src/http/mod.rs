@@ -5,6 +5,7 @@ mod discovery;
 mod list;
 mod objects;
 mod openapi;
+mod protobuf;
 mod reply;
 mod router;
 mod server;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     accept::Representation,
+    protobuf::decode_protobuf,
     reply::{Body, JSON, complete, json as reply_json},
     table::table,
 };
@@ -17,7 +18,7 @@ use crate::{
     shared::Shared,
     store::{
         DeleteOptions, Filter, Framing, Object, PageRequest, PatchKind, WriteOptions, apply_patch,
-        decode, object_key,
+        decode, merge_patch, object_key,
     },
 };
 
@@ -99,7 +100,7 @@ impl ObjectRequest {
             .is_none();
         if kind == PatchKind::Apply && missing {
             let mut object = patch;
-            object["metadata"]["name"] = name.into();
+            merge_patch(&mut object, &json!({"metadata": {"name": name}}));
             let written = store.create(&self.gr, &self.namespace, object, self.options())?;
             return Ok(self.reply(201, &written));
         }
@@ -169,12 +170,15 @@ impl ObjectRequest {
 
     /// The body as an object of the right kind.
     fn object_body(&self, name: Option<&str>) -> Result<Value, Status> {
-        if self.content_type.contains("protobuf") {
-            return Err(Status::unsupported_media(
-                "the simulator reads JSON and YAML, not protobuf",
-            ));
-        }
-        let object = parse(&self.body, self.content_type.contains("yaml"))?;
+        let object = if self.content_type.contains("protobuf") {
+            decode_protobuf(&self.body).ok_or_else(|| {
+                Status::unsupported_media(
+                    "of protobuf, the simulator reads only a few kinds; send JSON",
+                )
+            })?
+        } else {
+            parse(&self.body, self.content_type.contains("yaml"))?
+        };
         let kind = object["kind"].as_str().unwrap_or_default();
         if !kind.is_empty() && kind != self.framing.kind {
             return Err(Status::bad_request(format!(

@@ -60,59 +60,37 @@ impl Target {
 mod tests {
     use super::*;
 
-    fn check(
-        path: &str,
-        expected: Option<(&str, &str, Option<&str>, &str, Option<&str>, Option<&str>)>,
-    ) {
-        let target = Target::parse(path);
-        let actual = target.as_ref().map(|t| {
-            (
-                t.group.as_str(),
-                t.version.as_str(),
-                t.namespace.as_deref(),
-                t.plural.as_str(),
-                t.name.as_deref(),
-                t.subresource.as_deref(),
-            )
+    /// Group, version, namespace, plural, name and subresource joined by spaces; `-` is none.
+    fn check(path: &str, expected: &str) {
+        let read = Target::parse(path).map(|t| {
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            let group = Some(t.group).filter(|group| !group.is_empty());
+            [
+                or_dash(group),
+                t.version,
+                or_dash(t.namespace),
+                t.plural,
+                or_dash(t.name),
+                or_dash(t.subresource),
+            ]
+            .join(" ")
         });
-        assert_eq!(actual, expected, "{path}");
+        assert_eq!(read.unwrap_or_default(), expected, "{path}");
     }
 
     #[test]
     fn paths_name_resources_as_the_server_reads_them() {
-        check("/api/v1/pods", Some(("", "v1", None, "pods", None, None)));
-        check(
-            "/api/v1/namespaces",
-            Some(("", "v1", None, "namespaces", None, None)),
-        );
-        check(
-            "/api/v1/namespaces/a",
-            Some(("", "v1", None, "namespaces", Some("a"), None)),
-        );
-        check(
-            "/api/v1/namespaces/a/status",
-            Some(("", "v1", None, "namespaces", Some("a"), Some("status"))),
-        );
-        check(
-            "/api/v1/namespaces/a/pods",
-            Some(("", "v1", Some("a"), "pods", None, None)),
-        );
+        check("/api/v1/pods", "- v1 - pods - -");
+        check("/api/v1/namespaces", "- v1 - namespaces - -");
+        check("/api/v1/namespaces/a", "- v1 - namespaces a -");
+        check("/api/v1/namespaces/a/status", "- v1 - namespaces a status");
+        check("/api/v1/namespaces/a/pods", "- v1 a pods - -");
         check(
             "/apis/apps/v1/namespaces/a/deployments/b/scale",
-            Some((
-                "apps",
-                "v1",
-                Some("a"),
-                "deployments",
-                Some("b"),
-                Some("scale"),
-            )),
+            "apps v1 a deployments b scale",
         );
-        check(
-            "/apis/g.io/v1/things/x%3Ay",
-            Some(("g.io", "v1", None, "things", Some("x:y"), None)),
-        );
-        check("/apis/apps/v1", None);
-        check("/version", None);
+        check("/apis/g.io/v1/things/x%3Ay", "g.io v1 - things x:y -");
+        check("/apis/apps/v1", "");
+        check("/version", "");
     }
 }

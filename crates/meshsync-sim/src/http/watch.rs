@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     api::{GroupResource, ListOptions, Status},
-    faults::{Cut, CutStyle},
+    faults::{CutStyle, Cuts},
     shared::Shared,
     store::{Event, EventKind, Filter, Framing, Object, PageRequest, Pending},
 };
@@ -74,7 +74,9 @@ struct Watcher {
     deadline: Instant,
     bookmark_at: Instant,
     changes: Receiver<u64>,
-    cuts: Receiver<Cut>,
+    cuts: Receiver<Cuts>,
+    /// Cut orders up to this number were given before this watch began.
+    cuts_seen: u64,
 }
 
 impl Watcher {
@@ -88,6 +90,7 @@ impl Watcher {
         let rv = options.resource_version.unwrap_or(0);
         let now = Instant::now();
         let cuts = shared.faults.cuts();
+        let cuts_seen = cuts.borrow().number();
         let store = shared.read();
         let table = store.table(&request.gr)?;
         if watch_list && rv > store.rv {
@@ -129,6 +132,7 @@ impl Watcher {
             broken: false,
             changes,
             cuts,
+            cuts_seen,
         })
     }
 
@@ -147,6 +151,8 @@ impl Watcher {
 
     async fn gather(&mut self) -> Option<io::Result<Bytes>> {
         if self.broken {
+            // Waiting once lets the half line leave before the stream breaks.
+            tokio::task::yield_now().await;
             return self.break_off();
         }
         if self.done {
@@ -158,13 +164,13 @@ impl Watcher {
         }
         if self.initial.len() > 0 || self.end_of_initial_events.is_some() {
             return match self.cut_now() {
-                Some(cut) => self.cut(&cut),
+                Some(cut) => self.cut(cut),
                 None => Some(Ok(self.initial_frame())),
             };
         }
         loop {
             if let Some(cut) = self.cut_now() {
-                return self.cut(&cut);
+                return self.cut(cut);
             }
             self.changes.mark_unchanged();
             let pending = self.shared.read().pending(
@@ -271,19 +277,12 @@ impl Watcher {
         out.freeze()
     }
 
-    fn cut_now(&mut self) -> Option<Cut> {
-        if !self.cuts.has_changed().unwrap_or(false) {
-            return None;
-        }
-        let cut = self.cuts.borrow_and_update().clone();
-        cut.resource
-            .as_ref()
-            .is_none_or(|wanted| *wanted == self.request.gr)
-            .then_some(cut)
+    fn cut_now(&self) -> Option<CutStyle> {
+        self.cuts.borrow().after(self.cuts_seen, &self.request.gr)
     }
 
-    fn cut(&mut self, cut: &Cut) -> Option<io::Result<Bytes>> {
-        match cut.style {
+    fn cut(&mut self, style: CutStyle) -> Option<io::Result<Bytes>> {
+        match style {
             CutStyle::Clean => None,
             CutStyle::Broken => self.break_off(),
             CutStyle::MidLine => {

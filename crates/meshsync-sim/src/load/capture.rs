@@ -65,6 +65,7 @@ pub(crate) fn load_capture(dir: &Path, history_limit: usize) -> Result<Capture, 
     let catalog = Catalog::new(core, named.items).with_verbatim(verbatim, order);
     let mut store = Store::new(catalog, history_limit);
     mark_custom(&mut store, dir)?;
+    add_unlisted(&mut store, dir)?;
     let wanted: Vec<(GroupResource, String)> = store
         .catalog
         .resources()
@@ -98,6 +99,43 @@ fn mark_custom(store: &mut Store, dir: &Path) -> Result<(), LoadError> {
             store.catalog.mark_custom(facts);
         }
     }
+    Ok(())
+}
+
+/// Serves captured lists of resources that discovery does not name.
+fn add_unlisted(store: &mut Store, dir: &Path) -> Result<(), LoadError> {
+    let entries = |path: &Path| {
+        fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+    };
+    for path in entries(&dir.join("list")).flat_map(|lists| entries(&lists).collect::<Vec<_>>()) {
+        let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+        let Some((group_version, file)) = path.parent().and_then(name).zip(name(&path)) else {
+            continue;
+        };
+        let Some((group, version)) = group_version.rsplit_once('_') else {
+            continue;
+        };
+        let Some((plural, _)) = file.split_once(".json") else {
+            continue;
+        };
+        if store.catalog.find(group, version, plural).is_some() {
+            continue;
+        }
+        let list: Value = parse(&path, &read(&path)?)?;
+        let kind = list["kind"]
+            .as_str()
+            .unwrap_or_default()
+            .trim_end_matches("List");
+        let namespaced = list["items"][0]["metadata"]["namespace"].is_string();
+        store
+            .catalog
+            .add_unlisted(CrdFacts::guessed(group, version, plural, kind, namespaced));
+    }
+    store.open_tables();
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Object, Store, decode, write::now};
+use super::{Object, Store, decode, merge_patch, write::now};
 use crate::api::{CrdFacts, GroupResource, Status, established};
 
 fn is_namespace(gr: &GroupResource) -> bool {
@@ -27,12 +27,12 @@ impl Store {
     pub(crate) fn before_create(&self, gr: &GroupResource, object: &mut Value) {
         if is_namespace(gr) && object["status"]["phase"].is_null() {
             let name = object["metadata"]["name"].clone();
-            if object["metadata"]["labels"].is_null() {
-                object["metadata"]["labels"] = json!({});
-            }
-            object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
-            object["spec"]["finalizers"] = json!(["kubernetes"]);
-            object["status"] = json!({"phase": "Active"});
+            let completed = json!({
+                "metadata": {"labels": {"kubernetes.io/metadata.name": name}},
+                "spec": {"finalizers": ["kubernetes"]},
+                "status": {"phase": "Active"},
+            });
+            merge_patch(object, &completed);
         }
     }
 
@@ -70,10 +70,10 @@ impl Store {
     /// What the object says of itself while what it carries is being deleted.
     pub(crate) fn mark_terminating(&self, gr: &GroupResource, object: &mut Value) {
         if is_namespace(gr) {
-            object["status"]["phase"] = "Terminating".into();
+            merge_patch(object, &json!({"status": {"phase": "Terminating"}}));
         } else if is_crd(gr) {
-            object["metadata"]["finalizers"] =
-                json!(["customresourcecleanup.apiextensions.k8s.io"]);
+            let finalizers = ["customresourcecleanup.apiextensions.k8s.io"];
+            merge_patch(object, &json!({"metadata": {"finalizers": finalizers}}));
         }
     }
 

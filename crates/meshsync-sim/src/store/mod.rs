@@ -15,4 +15,4 @@ pub(crate) use object::{Object, object_key};
 pub(crate) use patch::{PatchKind, apply_patch, merge_patch};
 pub(crate) use state::{PageRequest, Store};
 pub(crate) use table::{Event, EventKind, Pending};
-pub(crate) use write::{DeleteOptions, WriteOptions};
+pub(crate) use write::{DeleteOptions, WriteOptions, now};

@@ -125,6 +125,7 @@ impl Store {
         let framing = self.framing(gr).ok_or_else(Status::no_resource)?;
         let before = decode(&current, &framing).unwrap_or(Value::Null);
         let mut after = change(before.clone())?;
+        metadata_of(&mut after)?;
         let framing = self.framing_of(gr, &after)?;
         check_preconditions(gr, name, &current, &after)?;
         let split = options.strict
@@ -206,7 +207,7 @@ impl Store {
                 .ok_or_else(|| Status::not_found(gr, name));
         }
         if object["metadata"]["deletionTimestamp"].is_null() {
-            object["metadata"]["deletionTimestamp"] = now().into();
+            metadata_of(&mut object)?.insert("deletionTimestamp".to_owned(), now().into());
             self.mark_terminating(gr, &mut object);
             self.store(gr, &framing, object, false)?;
         }
