@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     emit::Emit,
-    products::{SHOP_SERVICES, SHOPS, WORKLOADS},
+    products::{SHOP_SERVICES, SHOPS, workloads},
 };
 use crate::store::Store;
 
@@ -82,7 +82,7 @@ fn classes(emit: &mut Emit<'_>) {
 /// Products take at most two thirds of a small cluster.
 fn products(emit: &mut Emit<'_>, wanted: usize) {
     let mut namespace = "kube-system";
-    for row in WORKLOADS {
+    for row in workloads() {
         if emit.count * 3 > wanted * 2 {
             return;
         }
@@ -91,7 +91,7 @@ fn products(emit: &mut Emit<'_>, wanted: usize) {
             emit.namespace(namespace);
             emit.definitions(namespace);
         }
-        emit.product(row);
+        emit.product(&row);
     }
 }
 

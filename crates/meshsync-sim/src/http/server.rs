@@ -79,7 +79,6 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, tasks: Tasks, kill: Cance
         tracing::debug!(%error, "TCP_NODELAY not set");
     }
     let stop = tasks.stopping();
-    // Streams of a killed listener must not keep HTTP/2 tasks waiting.
     let service = service_fn(|request| {
         let response = route(Arc::clone(&shared), request, stop.clone());
         async move { Ok::<_, Infallible>(response.await) }
@@ -88,14 +87,17 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, tasks: Tasks, kill: Cance
     builder.http2().max_concurrent_streams(1000);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    // A crash comes before an orderly end, or watches would still end properly.
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        biased;
         () = kill.cancelled() => return,
+        ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
-                ended = connection.as_mut() => ended,
+                biased;
                 () = kill.cancelled() => return,
+                ended = connection.as_mut() => ended,
                 () = tokio::time::sleep(GRACE) => return,
             }
         }

@@ -1,5 +1,10 @@
 //! The simulator as its clients see it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, like the tests themselves"
+)]
+
 mod capture;
 mod client;
 mod custom_resources;
