@@ -1,2 +1,44 @@
-//! Placeholder.
-fn main() {}
+//! `meshsync`: discover a Kubernetes cluster, keep a live picture of it, and
+//! deliver every change.
+
+mod cli;
+mod demo;
+mod failure;
+mod logging;
+mod pipeline;
+mod run;
+mod settings;
+mod signals;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::other(error.into()).report(),
+    };
+    let result = runtime.block_on(execute(cli));
+    // A write to a pipe that nobody reads must not keep the process alive.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn execute(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Run(args) => {
+            logging::start(cli.log_format, "info", None)?;
+            run::run(args).await
+        }
+        Command::Demo(args) => demo::demo(args, cli.log_format).await,
+    }
+}

@@ -38,6 +38,7 @@
 mod admin;
 mod builder;
 mod changes;
+mod config;
 mod dispatch;
 mod full_sync;
 mod metrics;
@@ -49,6 +50,7 @@ mod source;
 pub use admin::{AdminError, Endpoints, serve};
 pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
+pub use config::{ListenAddr, ListenAddrError};
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
 pub use source::{SourceUrlError, parse_source};

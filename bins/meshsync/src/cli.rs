@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use meshsync::{Fidelity, ListenAddr, Secrets};
+
+use crate::logging::LogFormat;
+use crate::values;
+
+/// Discover a Kubernetes cluster, keep a live picture of it, and deliver every change.
+#[derive(Debug, Parser)]
+#[command(name = "meshsync", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// Form of the logs, which go to standard error; RUST_LOG sets their level
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    pub(crate) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 stopped cleanly, 1 other failure, 2 usage, \
+    69 cluster unreachable, 78 configuration, 130 aborted by a second signal.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Observe a cluster and deliver every change until told to stop
+    Run(RunArgs),
+    /// See it work on a simulated cluster, with nothing else installed
+    Demo(DemoArgs),
+}
+
+/// `meshsync run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Read options from a YAML file; options on the command line override it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) sinks: SinkArgs,
+    #[command(flatten)]
+    pub(crate) endpoints: EndpointArgs,
+    #[command(flatten)]
+    pub(crate) stop: StopArgs,
+}
+
+/// `meshsync demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// About how many objects the simulated cluster has
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) objects: usize,
+    /// How many changes happen in it a second, such as 10/s; 0 for none
+    #[arg(long, value_name = "R", default_value = "10/s", value_parser = values::rate)]
+    pub(crate) churn: f64,
+    /// The same seed gives the same cluster
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) sinks: SinkArgs,
+    #[command(flatten)]
+    pub(crate) stop: StopArgs,
+}
+
+/// Which cluster, and what of it.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ClusterArgs {
+    /// Cluster to observe: k8s:[?context=NAME&kubeconfig=PATH]. Without it the cluster we run in,
+    /// else $KUBECONFIG, else ~/.kube/config
+    #[arg(long, value_name = "URL")]
+    pub(crate) source: Option<String>,
+    /// Observe only resources that match, such as pods, deployments.apps, apps/v1/Deployment or
+    /// *.cilium.io (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) include: Vec<String>,
+    /// Observe no resources that match; wins over --include and --also (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Observe these on top of the others, such as events, which are left out by default
+    /// (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) also: Vec<String>,
+    /// Observe only objects of this namespace, and those of no namespace (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Vec<String>,
+    /// Whether values of Secrets leave this process; overrides MESHSYNC_REDACT_SECRETS, where
+    /// `false`, `0` or `no` means plain
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) secrets: Option<SecretsArg>,
+    /// Name of the cluster in every record, for where namespace kube-system, whose uid is the
+    /// name otherwise, cannot be read
+    #[arg(long, value_name = "ID")]
+    pub(crate) cluster_id: Option<String>,
+}
+
+/// Where changes go.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SinkArgs {
+    /// Where changes go: nats://HOST:4222, file:PATH or stdout: (repeatable). Without it
+    /// $BROKER_URL if set, else standard output
+    #[arg(long = "sink", value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+    /// Dialect of the messages on NATS: with the original's defects corrected, or exactly as the
+    /// original sends them
+    #[arg(long, value_enum, value_name = "DIALECT")]
+    pub(crate) meshery_wire: Option<WireArg>,
+}
+
+/// What is served over HTTP.
+#[derive(Debug, Default, Args)]
+pub(crate) struct EndpointArgs {
+    /// Address for /healthz, /livez, /readyz and /metrics, or `none` [default: 0.0.0.0:11000]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) probes_addr: Option<ListenAddr>,
+    /// Address for /status, or `none` [default: 127.0.0.1:11001]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_addr: Option<ListenAddr>,
+}
+
+/// When to stop.
+#[derive(Debug, Default, Args)]
+pub(crate) struct StopArgs {
+    /// Stop after this time, such as 500ms, 8s, 1m30s or 2h, instead of running until a signal
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) stop_after: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SecretsArg {
+    /// Keys are kept, values are replaced
+    Redacted,
+    /// Values leave as they are
+    Plain,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum WireArg {
+    /// The original's defects corrected
+    Corrected,
+    /// Byte for byte as the original
+    Exact,
+}
+
+impl From<SecretsArg> for Secrets {
+    fn from(arg: SecretsArg) -> Self {
+        match arg {
+            SecretsArg::Redacted => Self::Redacted,
+            SecretsArg::Plain => Self::Plain,
+        }
+    }
+}
+
+impl From<WireArg> for Fidelity {
+    fn from(arg: WireArg) -> Self {
+        match arg {
+            WireArg::Corrected => Self::Corrected,
+            WireArg::Exact => Self::Exact,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! How a command fails: the exit code and the message.
+
+use std::process::ExitCode;
+
+use meshsync::RunError;
+
+/// `EX_CONFIG` of sysexits: what we were told cannot work.
+const CONFIGURATION: u8 = 78;
+/// `EX_UNAVAILABLE`: the cluster cannot be reached.
+const UNREACHABLE: u8 = 69;
+
+/// A command that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// Something in the command line, the environment or a file cannot work.
+    pub(crate) fn configuration(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            code: CONFIGURATION,
+            error: error.into(),
+        }
+    }
+
+    /// None of the reasons that have a code of their own.
+    pub(crate) fn other(error: anyhow::Error) -> Self {
+        Self { code: 1, error }
+    }
+
+    /// Says on standard error what is wrong; returns the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        eprintln!("meshsync: {}", chain(self.error.as_ref()));
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        if error.is_unreachable() {
+            Self {
+                code: UNREACHABLE,
+                error: anyhow::Error::new(error).context(
+                    "the cluster does not answer; check that it runs, the network, and \
+                     `kubectl cluster-info` with the same kubeconfig",
+                ),
+            }
+        } else {
+            Self::configuration(error)
+        }
+    }
+}
+
+/// An error with its causes. What a message already repeats of its cause is not
+/// said twice.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let error = anyhow!("refused")
+            .context("connect: refused")
+            .context("run");
+        assert_eq!(chain(error.as_ref()), "run: connect: refused");
+    }
+}
