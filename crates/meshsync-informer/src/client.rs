@@ -102,6 +102,8 @@ impl ClusterConfig {
         // last is decided per request.
         config.read_timeout = None;
         config.write_timeout = None;
+        // Retries are the state machine's: it knows what a refusal means.
+        config.default_retry = false;
         let url = config.cluster_url.to_string();
         let url = url.trim_end_matches('/').to_owned();
         let client = Client::try_from(config).map_err(|source| ConfigError::Client {

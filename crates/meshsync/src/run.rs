@@ -74,7 +74,7 @@ pub(crate) async fn run(
     let connection = builder.cluster.connect().await?;
     let scope = tokio::select! {
         () = &mut stop => return Ok(()),
-        scope = identify(&builder, &connection) => scope?,
+        scope = identify(builder.cluster_id.take(), &connection) => scope?,
     };
     tracing::info!(cluster = %scope, url = %connection.url, "connected");
     monitor.set_cluster(connection.url.clone(), scope.clone());
@@ -94,9 +94,12 @@ pub(crate) async fn run(
     result
 }
 
-async fn identify(builder: &Builder, connection: &Connection) -> Result<ClusterId, ScopeError> {
-    match &builder.cluster_id {
-        Some(id) => Ok(id.clone()),
+async fn identify(
+    given: Option<ClusterId>,
+    connection: &Connection,
+) -> Result<ClusterId, ScopeError> {
+    match given {
+        Some(id) => Ok(id),
         None => connection.cluster_id().await,
     }
 }

@@ -1,0 +1,304 @@
+//! A whole cluster arrives, once and in full.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::BufRead;
+
+use meshsync::{Fidelity, Secrets, Wire};
+use meshsync_sim::{Generate, Sim};
+use meshsync_testkit::{gunzip, require_reference};
+use serde_json::Value;
+
+use crate::support::{Running, builder, config_map, everything, only, versions_of};
+
+async fn generated(objects: usize) -> Sim {
+    Sim::builder()
+        .generate(Generate {
+            objects,
+            ..Generate::default()
+        })
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Every object arrives exactly once, and the picture equals the cluster.
+async fn check_whole(sim: Sim, watch_list: bool, least: usize) {
+    let running = Running::start(builder(&sim).select(everything()).watch_list(watch_list));
+    running.synced().await;
+    running.equals(&sim, "after the initial sync").await;
+    let resources: Vec<String> = running
+        .monitor
+        .resources()
+        .iter()
+        .map(|r| r.resource.id().to_string())
+        .collect();
+    let expected = versions_of(&sim, &resources);
+    assert!(expected.len() >= least, "{} objects", expected.len());
+    let lists = sim
+        .requests()
+        .count(|r| !r.is_watch() && r.query.contains("limit="));
+    assert_eq!(watch_list, lists < 20, "lists in pages: {lists}");
+    let replica = running.stop().await;
+    let replica = replica.lock().unwrap();
+    assert_eq!(replica.added as usize, expected.len());
+    assert_eq!(
+        (replica.modified, replica.deleted, replica.full_syncs),
+        (0, 0, 1)
+    );
+    assert_eq!(replica.log.last().map(String::as_str), Some("FULL SYNC"));
+    sim.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_cluster_arrives_through_watch_list() {
+    check_whole(generated(1500).await, true, 1400).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_cluster_arrives_through_pages() {
+    check_whole(generated(1500).await, false, 1400).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_watch_list_and_aggregated_discovery_is_observed_all_the_same() {
+    let sim = generated(300).await;
+    sim.faults().refuse_watch_list();
+    sim.faults().disable_aggregated_discovery();
+    let running = Running::of(&sim, everything());
+    running.synced().await;
+    running.equals(&sim, "without WatchList").await;
+    sim.apply(config_map("live", "1")).unwrap();
+    running.equals(&sim, "after a change").await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_cluster_arrives_through_watch_list_and_pages() {
+    let Some(reference) = require_reference("a_captured_cluster_arrives") else {
+        return;
+    };
+    for watch_list in [true, false] {
+        let sim = Sim::builder()
+            .capture(reference.join("cluster"))
+            .unwrap()
+            .start()
+            .await
+            .unwrap();
+        check_whole(sim, watch_list, 2900).await;
+    }
+}
+
+/// The original's messages for the same cluster, by uid.
+fn golden(reference: &std::path::Path) -> BTreeMap<String, Value> {
+    gunzip(reference.join("contract/golden-cluster/core.jsonl.gz"))
+        .lines()
+        .map(|line| {
+            let message: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            (
+                message["Object"]["metadata"]["uid"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned(),
+                message,
+            )
+        })
+        .collect()
+}
+
+async fn meshery_messages(
+    sim: &Sim,
+    fidelity: Fidelity,
+    secrets: Secrets,
+) -> HashMap<String, Value> {
+    let builder = builder(sim).meshery_wire(fidelity).secrets(secrets);
+    let running = Running::start_with(builder, Wire::Meshery);
+    running.synced().await;
+    let replica = running.stop().await;
+    let replica = replica.lock().unwrap();
+    replica
+        .live
+        .values()
+        .map(|message| {
+            (
+                message["Object"]["metadata"]["uid"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned(),
+                message.clone(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exact_messages_equal_the_originals_for_the_captured_cluster() {
+    let Some(reference) = require_reference("exact_messages_equal_the_originals") else {
+        return;
+    };
+    let sim = Sim::builder()
+        .capture(reference.join("cluster"))
+        .unwrap()
+        .start()
+        .await
+        .unwrap();
+    let messages = meshery_messages(&sim, Fidelity::Exact, Secrets::Plain).await;
+    let golden = golden(&reference);
+    assert_eq!(golden.len(), 1463);
+    for (uid, expected) in &golden {
+        assert_eq!(messages.get(uid), Some(expected), "{uid}");
+    }
+    let redacted = meshery_messages(&sim, Fidelity::Corrected, Secrets::Redacted).await;
+    let secrets = redacted
+        .values()
+        .filter(|m| m["Object"]["kind"] == "Secret");
+    let mut values = 0;
+    for secret in secrets {
+        let data = secret["Object"]["data"].as_str().unwrap_or("{}");
+        let data: HashMap<String, String> = serde_json::from_str(data).unwrap();
+        values += data.len();
+        assert!(data.values().all(|value| value == "[REDACTED]"), "{secret}");
+    }
+    assert!(values > 20, "the capture has Secrets with values");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn default_exclusions_are_lifted_by_naming_them_and_patterns_narrow() {
+    let sim = generated(300).await;
+    let observed = async |selection| {
+        let running = Running::of(&sim, selection);
+        running.synced().await;
+        let ids: Vec<String> = running
+            .monitor
+            .resources()
+            .iter()
+            .map(|r| r.resource.id().to_string())
+            .collect();
+        running.stop().await;
+        ids
+    };
+    let default = observed(meshsync::Selection::default()).await;
+    assert!(default.contains(&"pods".to_owned()));
+    for excluded in ["events", "leases.coordination.k8s.io", "componentstatuses"] {
+        assert!(!default.contains(&excluded.to_owned()), "{excluded}");
+    }
+    let all = observed(everything()).await;
+    assert_eq!(
+        all.iter().filter(|id| id.starts_with("events")).count(),
+        1,
+        "one of the two groups"
+    );
+    assert!(all.contains(&"leases.coordination.k8s.io".to_owned()));
+    assert!(all.contains(&"endpoints".to_owned()));
+    assert!(all.contains(&"endpointslices.discovery.k8s.io".to_owned()));
+    assert_eq!(
+        observed(only(&["deploy", "Pod"])).await,
+        ["pods", "deployments.apps"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_follow_live_in_order() {
+    let sim = generated(200).await;
+    let running = Running::of(&sim, only(&["configmaps"]));
+    running.synced().await;
+    for value in 0..20 {
+        sim.apply(config_map("counter", &value.to_string()))
+            .unwrap();
+    }
+    sim.delete("", "configmaps", Some("default"), "counter")
+        .unwrap();
+    sim.apply(config_map("counter", "again")).unwrap();
+    running.equals(&sim, "after changes").await;
+    let replica = running.stop().await;
+    let replica = replica.lock().unwrap();
+    let last: Vec<i64> = replica
+        .payloads
+        .iter()
+        .filter(|d| d.key.as_ref().is_some_and(|key| &*key.name == "counter"))
+        .filter_map(|d| {
+            let record: Value = serde_json::from_slice(&d.payload).unwrap();
+            record["object"]["data"]["value"].as_str()?.parse().ok()
+        })
+        .collect();
+    assert!(
+        last.is_sorted(),
+        "states of one object arrive in order: {last:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crd_that_comes_and_goes_is_followed() {
+    let sim = generated(100).await;
+    let running = Running::of(&sim, meshsync::Selection::default());
+    running.synced().await;
+    let before = sim.requests().count(|r| r.is_watch());
+    sim.apply(serde_json::json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.org"},
+        "spec": {
+            "group": "example.org", "scope": "Namespaced",
+            "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}],
+        },
+    }))
+    .unwrap();
+    sim.apply(serde_json::json!({
+        "apiVersion": "example.org/v1", "kind": "Widget",
+        "metadata": {"name": "w", "namespace": "default"}, "spec": null,
+    }))
+    .unwrap();
+    let key = (
+        "widgets.example.org".to_owned(),
+        "default".to_owned(),
+        "w".to_owned(),
+    );
+    running
+        .sees("the custom resource arrives", |r| r.live.contains_key(&key))
+        .await;
+    let touched = sim
+        .requests()
+        .count(|r| r.is_watch() && !r.path.contains("widgets"))
+        - before;
+    assert_eq!(touched, 0, "no other watch was disturbed");
+    sim.delete(
+        "apiextensions.k8s.io",
+        "customresourcedefinitions",
+        None,
+        "widgets.example.org",
+    )
+    .unwrap();
+    running
+        .sees("its objects are gone", |r| !r.live.contains_key(&key))
+        .await;
+    running
+        .sees("the resource is no longer observed", |_| {
+            running
+                .monitor
+                .resources()
+                .iter()
+                .all(|r| r.resource.plural != "widgets")
+        })
+        .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_do_not_answer_hide_nothing_else() {
+    let sim = generated(200).await;
+    sim.faults().group_unavailable("apps");
+    for aggregated in [true, false] {
+        if !aggregated {
+            sim.faults().disable_aggregated_discovery();
+        }
+        let running = Running::of(&sim, meshsync::Selection::default());
+        running.synced().await;
+        assert!(
+            running
+                .monitor
+                .resources()
+                .iter()
+                .any(|r| r.resource.plural == "pods")
+        );
+        running.stop().await;
+    }
+}

@@ -1,0 +1,14 @@
+//! The pipeline end to end: the simulator (or any real cluster) on one side, real
+//! sinks on the other.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod cluster;
+mod faults;
+mod malformed;
+mod nats;
+mod outbox;
+mod real;
+mod support;
