@@ -1,6 +1,109 @@
-//! Configuration of a pipeline as a file: raw text in, ready values or all
-//! problems out.
+//! Configuration of a pipeline as a file: text in, ready values or all problems
+//! out.
 
+mod document;
+mod error;
 mod listen;
+mod resolve;
 
+pub use error::{ConfigError, ConfigProblem};
 pub use listen::{ListenAddr, ListenAddrError};
+
+use meshsync_discovery::{NamespaceSelection, Pattern};
+use meshsync_informer::ClusterConfig;
+use meshsync_model::wire::meshery::Fidelity;
+use meshsync_model::{ClusterId, Secrets};
+
+/// What a configuration file says. What it does not say is `None` or empty, so
+/// that others can override it and defaults stay in one place.
+///
+/// | key | value | meaning |
+/// |---|---|---|
+/// | `source` | `k8s:[?context=NAME&kubeconfig=PATH]` | [`Builder::cluster`](crate::Builder::cluster) |
+/// | `sinks` | list of URLs | [`Builder::sink_url`](crate::Builder::sink_url) |
+/// | `include`, `exclude`, `also` | lists of patterns | [`Selection`](crate::Selection) |
+/// | `namespaces` | list of names | [`NamespaceSelection`] |
+/// | `secrets` | `redacted`, `plain` | [`Builder::secrets`](crate::Builder::secrets) |
+/// | `mesheryWire` | `corrected`, `exact` | [`Builder::meshery_wire`](crate::Builder::meshery_wire) |
+/// | `outboxBytes` | number of bytes | [`Builder::outbox_bytes`](crate::Builder::outbox_bytes) |
+/// | `clusterId` | text | [`Builder::cluster_id`](crate::Builder::cluster_id) |
+/// | `probesAddr`, `adminAddr` | [`ListenAddr`] | [`Endpoints`](crate::Endpoints) |
+///
+/// Any other key is an error.
+///
+/// ```
+/// use meshsync::Config;
+///
+/// let config = Config::parse("sinks: ['file:records.jsonl']\n", "meshsync.yaml").unwrap();
+/// assert_eq!(config.sinks[0].as_str(), "file:records.jsonl");
+///
+/// let error = Config::parse("sink: x\nexclude: [pods.v1]\n", "meshsync.yaml").unwrap_err();
+/// assert_eq!(error.problems().len(), 2);
+/// assert_eq!(
+///     error.problems()[0].to_string(),
+///     "meshsync.yaml:1:1: unknown key \"sink\": did you mean \"sinks\"?",
+/// );
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The cluster.
+    pub source: Option<ClusterConfig>,
+    /// Sinks that open.
+    pub sinks: Vec<SinkUrl>,
+    /// Only these resources.
+    pub include: Vec<Pattern>,
+    /// Not these resources.
+    pub exclude: Vec<Pattern>,
+    /// These resources on top.
+    pub also: Vec<Pattern>,
+    /// Only these namespaces, where any are given.
+    pub namespaces: NamespaceSelection,
+    /// Whether values of Secrets are redacted.
+    pub secrets: Option<Secrets>,
+    /// Dialect of the Meshery format.
+    pub meshery_wire: Option<Fidelity>,
+    /// Bytes that wait for each sink at most.
+    pub outbox_bytes: Option<usize>,
+    /// Identity of the cluster.
+    pub cluster_id: Option<ClusterId>,
+    /// Where probes and metrics are served.
+    pub probes_addr: Option<ListenAddr>,
+    /// Where the status is served.
+    pub admin_addr: Option<ListenAddr>,
+}
+
+impl Config {
+    /// Reads a YAML document. `file_name` is for messages alone.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, at once.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigError> {
+        let (config, problems) = match document::parse(text) {
+            Ok(document) => resolve::resolve(document),
+            Err(problem) => (Self::default(), vec![problem]),
+        };
+        ConfigError::unless_none(file_name, problems).map_or(Ok(config), Err)
+    }
+}
+
+/// A URL that opens a sink. It may hold a password, which `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SinkUrl(String);
+
+impl SinkUrl {
+    /// The text, password included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SinkUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SinkUrl(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ mod source;
 pub use admin::{AdminError, Endpoints, serve};
 pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
-pub use config::{ListenAddr, ListenAddrError};
+pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError, SinkUrl};
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
 pub use source::{SourceUrlError, parse_source};

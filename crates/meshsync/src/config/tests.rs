@@ -1,0 +1,143 @@
+use super::*;
+
+fn check(text: &str, expected: &[&str]) {
+    let problems: Vec<String> = match Config::parse(text, "f") {
+        Ok(_) => Vec::new(),
+        Err(error) => error.problems().iter().map(ToString::to_string).collect(),
+    };
+    assert_eq!(problems, expected, "{text}");
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = "
+source: k8s:?context=a
+sinks:
+- 'stdout:'
+- file:/tmp/a.jsonl
+include: [pods, deployments.apps]
+exclude: ['*.cilium.io']
+also: [events]
+namespaces: [a, b]
+secrets: plain
+mesheryWire: exact
+outboxBytes: 1048576
+clusterId: \"0123\"
+probesAddr: none
+adminAddr: 127.0.0.1:9
+";
+    let config = Config::parse(text, "f").unwrap();
+    assert_eq!(
+        config.source,
+        Some(ClusterConfig::Kubeconfig {
+            path: None,
+            context: Some("a".into())
+        })
+    );
+    assert_eq!(config.sinks[1].as_str(), "file:/tmp/a.jsonl");
+    assert_eq!(config.include.len(), 2);
+    assert_eq!(config.exclude[0].as_str(), "*.cilium.io");
+    assert_eq!(config.also[0].as_str(), "events");
+    assert!(config.namespaces.contains(Some("b")) && !config.namespaces.contains(Some("c")));
+    assert_eq!(config.secrets, Some(Secrets::Plain));
+    assert_eq!(config.meshery_wire, Some(Fidelity::Exact));
+    assert_eq!(config.outbox_bytes, Some(1 << 20));
+    assert_eq!(config.cluster_id, ClusterId::new("0123"));
+    assert_eq!(config.probes_addr, Some(ListenAddr::Off));
+    assert_eq!(
+        config.admin_addr,
+        Some(ListenAddr::At("127.0.0.1:9".parse().unwrap()))
+    );
+}
+
+#[test]
+fn an_empty_file_says_nothing() {
+    for text in ["", "# nothing\n", "---\n", "{}\n"] {
+        assert_eq!(Config::parse(text, "f"), Ok(Config::default()), "{text:?}");
+    }
+}
+
+#[test]
+fn all_problems_are_reported_with_their_places() {
+    check(
+        "probes_addr: none\nsinks:\n  - 'stdout:'\n  - ftp://x\nsecrets: maybe\noutboxBytes: 10\n",
+        &[
+            "f:1:1: unknown key \"probes_addr\": did you mean \"probesAddr\"?",
+            "f:4:5: unknown sink \"ftp://x\": use one of nats://HOST:4222, tls://HOST:4222, \
+             file:PATH, stdout:",
+            "f:5:10: \"maybe\" is neither redacted nor plain",
+            "f:6:14: an outbox of 10 bytes is too small; give it at least 65536",
+        ],
+    );
+}
+
+#[test]
+fn values_of_the_wrong_type_are_told_what_to_be() {
+    check(
+        "sinks: 'stdout:'\n",
+        &["f:1:8: expected a list, found text: write one entry a line, each after `- `"],
+    );
+    check(
+        "clusterId: 12\n",
+        &["f:1:12: expected text, found a number: put it in quotes"],
+    );
+    check(
+        "namespaces: [a, true, B]\noutboxBytes: 8MiB\n",
+        &[
+            "f:1:17: expected text, found a truth value: put it in quotes",
+            "f:1:23: \"B\" cannot be a namespace: names are made of lower-case letters, digits and \
+             \"-\", at most 63 of them; globs are not supported here, list the exact names",
+            "f:2:14: expected a whole number of bytes such as 8388608, found text",
+        ],
+    );
+    check(
+        "[stdout]\n",
+        &["f:1:1: a configuration is a mapping such as `sinks: [...]`, this is a list"],
+    );
+}
+
+#[test]
+fn a_value_that_ends_with_a_colon_is_told_to_be_quoted() {
+    check(
+        "sinks:\n- stdout:\n",
+        &["f:2:3: expected text, found a mapping: put it in quotes, as 'stdout:'"],
+    );
+    check(
+        "source: k8s:\n",
+        &[
+            "f:1:12: it is no YAML: mapping values are not allowed in this context; put a value \
+             with a colon at its end in quotes",
+        ],
+    );
+}
+
+#[test]
+fn a_key_given_twice_is_a_problem_of_the_second() {
+    check(
+        "secrets: plain\nsecrets: redacted\n",
+        &["f:2:1: \"secrets\" is given twice: keep one"],
+    );
+}
+
+#[test]
+fn a_key_unlike_any_other_is_told_all_of_them() {
+    let error = Config::parse("loglevel: debug\n", "f").unwrap_err();
+    assert!(error.to_string().contains("known are adminAddr, also,"));
+}
+
+#[test]
+fn what_is_no_yaml_says_where() {
+    let error = Config::parse("sinks: [stdout:\nsecrets: x\n", "f").unwrap_err();
+    let problem = &error.problems()[0];
+    assert!(
+        problem.message().starts_with("it is no YAML: "),
+        "{problem}"
+    );
+    assert!(problem.line() >= 1 && !problem.message().contains("at line"));
+}
+
+#[test]
+fn passwords_in_sink_urls_are_not_shown() {
+    let config = Config::parse("sinks: ['nats://user:pass@h']\n", "f").unwrap();
+    assert!(!format!("{config:?}").contains("pass@"));
+}
