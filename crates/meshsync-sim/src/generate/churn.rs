@@ -16,8 +16,10 @@ use crate::{
 
 /// How often due changes are made.
 const TICK: Duration = Duration::from_millis(10);
-/// Changes made under one tick at most; a churn that cannot keep up does not pile up a debt.
-const PER_TICK_MAX: f64 = 1_000.0;
+/// A churn that cannot keep up falls behind by this much time at most; the rest is forgotten.
+const DEBT_SECONDS_MAX: f64 = 0.1;
+/// Changes made before other tasks of the thread get their turn.
+const CHANGES_PER_TURN: u64 = 4;
 
 /// Running changes. They end when this is stopped or dropped.
 #[derive(Debug)]
@@ -46,17 +48,24 @@ pub(crate) fn churn(shared: Arc<Shared>, per_second: f64, seed: u64) -> Churn {
     tasks.spawn(async move {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let debt_max = (per_second * DEBT_SECONDS_MAX).max(1.0);
         let (mut due, mut last) = (0.0, Instant::now());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 now = ticks.tick() => {
-                    due = (due + per_second * (now - last).as_secs_f64()).min(PER_TICK_MAX);
+                    due = (due + per_second * (now - last).as_secs_f64()).min(debt_max);
                     last = now;
                 }
             }
             while due >= 1.0 {
                 due -= 1.0;
+                if changes.serial.is_multiple_of(CHANGES_PER_TURN) {
+                    tokio::task::yield_now().await;
+                    if stop.is_cancelled() {
+                        return;
+                    }
+                }
                 if let Err(status) = changes.one(&shared) {
                     tracing::debug!(%status, "a change was refused");
                 }

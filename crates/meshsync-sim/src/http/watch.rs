@@ -180,7 +180,11 @@ impl Watcher {
                 self.shared.watch_lag_max,
             );
             let rv = match pending {
-                Pending::Overflow | Pending::Ended => return None,
+                Pending::Overflow => {
+                    tracing::debug!(resource = %self.request.gr, "watch fell too far behind, closed");
+                    return None;
+                }
+                Pending::Ended => return None,
                 Pending::Events(events, cursor) => {
                     self.cursor = cursor;
                     let frame = self.event_frame(&events);

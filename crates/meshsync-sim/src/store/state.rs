@@ -230,7 +230,7 @@ impl Store {
         cursor: u64,
         lag_max: u64,
     ) -> Pending {
-        const BATCH: usize = 512;
+        const BATCH: usize = 128;
         match self
             .tables
             .get(gr)

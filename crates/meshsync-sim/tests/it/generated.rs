@@ -87,19 +87,18 @@ async fn a_watch_follows_the_churn_exactly() {
         .collect();
     let rv = list["metadata"]["resourceVersion"].as_str().unwrap();
     let mut watch = Watch::open(&sim, &format!("/api/v1/pods?watch=1&resourceVersion={rv}")).await;
-    let churn = sim.churn_seeded(2_000.0, 3);
+    let churn = sim.churn_seeded(300.0, 3);
     for _ in 0..300 {
         apply(&mut picture, &watch.event().await, key, version);
     }
     within("stop of the churn", churn.stop()).await;
-    let snapshot = || -> BTreeMap<_, _> {
-        let pods = sim
-            .snapshot()
-            .filter(|object| object.group.is_empty() && object.plural == "pods");
-        pods.map(|pod| ((pod.namespace, pod.name), pod.resource_version.to_string()))
-            .collect()
-    };
-    while picture != snapshot() {
+    let pods = sim
+        .snapshot()
+        .filter(|object| object.group.is_empty() && object.plural == "pods");
+    let expected: BTreeMap<_, _> = pods
+        .map(|pod| ((pod.namespace, pod.name), pod.resource_version.to_string()))
+        .collect();
+    while picture != expected {
         apply(&mut picture, &watch.event().await, key, version);
     }
 }
