@@ -8,7 +8,7 @@ use bytes::Bytes;
 use meshsync_model::{ObjectKey, Resource};
 use tokio::sync::{Notify, watch};
 
-use crate::{Batch, Offer, Offered, Outbox, SinkStatus, Wire};
+use crate::{Batch, Offer, Offered, Outbox, SinkState, SinkStatus, Wire};
 
 /// Bytes of one batch. Large enough that a round trip a batch costs little,
 /// small enough that little is sent twice.
@@ -59,6 +59,10 @@ impl Outlet {
 
     /// See [`Outbox::offer`]. Never waits.
     pub fn offer(&self, resource: &Arc<Resource>, key: &Arc<ObjectKey>, offer: Offer) -> Offered {
+        if self.status.state() == SinkState::Closed {
+            // Nobody will ever take it; the others are not held up.
+            return Offered::Taken;
+        }
         let offered = self.lock().offer(resource, key, offer);
         match offered {
             Offered::Taken => self.filled.notify_one(),
@@ -70,6 +74,9 @@ impl Outlet {
 
     /// See [`Outbox::synced`]. Never waits.
     pub fn synced(&self, resource: Option<Arc<Resource>>, payload: Bytes) {
+        if self.status.state() == SinkState::Closed {
+            return;
+        }
         self.lock().synced(resource, payload);
         self.filled.notify_one();
     }

@@ -84,6 +84,9 @@ impl RequestError {
     }
 }
 
+/// How we appear in an API server's audit log.
+const USER_AGENT: &str = concat!("meshsync/", env!("CARGO_PKG_VERSION"));
+
 /// What an `Accept` header asks for.
 pub(crate) const ACCEPT_JSON: &str =
     "application/json;drop=metadata.managedFields, application/json";
@@ -96,6 +99,7 @@ pub(crate) async fn get(
     etag: Option<&str>,
 ) -> Result<Response<Body>, RequestError> {
     let mut request = Request::get(path_and_query)
+        .header(header::USER_AGENT, USER_AGENT)
         .header(header::ACCEPT, accept)
         .body(Body::empty())
         .map_err(|error| RequestError::failed(path_and_query, error))?;

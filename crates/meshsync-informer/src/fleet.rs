@@ -27,7 +27,7 @@ const LISTS_IN_FLIGHT_MAX: usize = 16;
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Discovery is asked no more often than this, however many hints there are.
-const DISCOVERY_INTERVAL_MIN: Duration = Duration::from_millis(100);
+const DISCOVERY_INTERVAL_MIN: Duration = Duration::from_millis(500);
 
 /// After a hint the server's discovery may lag behind its objects: it is asked
 /// again after these times.

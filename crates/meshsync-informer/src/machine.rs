@@ -136,6 +136,8 @@ pub struct Machine {
     /// Failures in a row; any progress resets it.
     failures: u32,
     too_large: u32,
+    /// How many lists in a row expired between their pages.
+    expired_lists: u32,
     wait: Option<Duration>,
 }
 
@@ -157,6 +159,7 @@ impl Machine {
             paged: true,
             failures: 0,
             too_large: 0,
+            expired_lists: 0,
             wait: None,
         }
     }
@@ -230,6 +233,7 @@ impl Machine {
             } => {
                 self.progress();
                 self.paged = true;
+                self.expired_lists = 0;
                 self.state = State::Watch {
                     version: version.clone(),
                 };
@@ -383,7 +387,8 @@ impl Machine {
             }
         ) {
             // The list outlived its snapshot; once more in pages, then whole.
-            self.paged = self.failures == 0;
+            self.expired_lists += 1;
+            self.paged = self.expired_lists < 2;
         }
         if self.failures > 0 {
             self.back_off(jitter);

@@ -57,7 +57,8 @@ impl<D: Deliver> Picture<D> {
         let r#ref = object.object_ref();
         let seen = self.ledger.apply(r#ref, object.resource_version());
         match seen {
-            Seen::Unchanged => return,
+            // A relist repays what a sink had no room for.
+            Seen::Unchanged => return self.repay_state(object),
             Seen::Added | Seen::Modified => {}
             Seen::Reborn(gone) => {
                 self.status.event();
@@ -177,6 +178,9 @@ impl<D: Deliver> Picture<D> {
     }
 
     fn tell_synced(&mut self) {
+        if self.unsynced.is_empty() {
+            return;
+        }
         let to = self.unsynced.without(self.ledger.owed());
         if to.is_empty() {
             return;

@@ -71,6 +71,33 @@ impl Connection {
         }
     }
 
+    /// Whether the server knows WatchList requests well enough to refuse those it
+    /// cannot serve. One older than 1.27 takes such a request for an ordinary
+    /// watch and never says where the initial objects end. A server that does
+    /// not tell its version is taken for a new one.
+    pub async fn knows_watch_list(&self) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Version {
+            major: String,
+            minor: String,
+        }
+        const PATH: &str = "/version";
+        let Ok(response) = get(&self.client, PATH, "application/json", None).await else {
+            return true;
+        };
+        let Ok(body) = read(response, PATH).await else {
+            return true;
+        };
+        let Ok(version) = serde_json::from_slice::<Version>(&body) else {
+            return true;
+        };
+        // Some distributions write a minor version as "26+".
+        let minor = version
+            .minor
+            .trim_end_matches(|c: char| !c.is_ascii_digit());
+        version.major != "1" || minor.parse::<u32>().is_ok_and(|minor| minor >= 27)
+    }
+
     async fn try_cluster_id(&self) -> Result<ClusterId, RequestError> {
         const PATH: &str = "/api/v1/namespaces/kube-system";
         let response = get(&self.client, PATH, "application/json", None).await?;

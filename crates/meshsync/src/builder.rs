@@ -204,12 +204,11 @@ impl MeshSync {
         let (sink, received) = channel(name, Wire::Object);
         self.builder.sinks.push(Box::new(sink));
         let outlets = crate::outlets::Outlets::new(&self.builder.sinks, self.builder.outbox_bytes);
-        self.monitor = Monitor::new(Arc::new(outlets), self.builder.secrets);
+        self.monitor.set_outlets(outlets);
         Changes::new(received)
     }
 
-    /// A view of the pipeline's status, before, while and after it runs. Take it
-    /// after the last call of [`MeshSync::changes`].
+    /// A view of the pipeline's status, before, while and after it runs.
     pub fn monitor(&self) -> Monitor {
         self.monitor.clone()
     }

@@ -1,6 +1,6 @@
 //! The status of a pipeline.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -23,7 +23,8 @@ pub struct Monitor {
 struct Shared {
     started: SystemTime,
     board: Arc<StatusBoard>,
-    outlets: Arc<Outlets>,
+    /// Replaced only before the pipeline runs.
+    outlets: Mutex<Arc<Outlets>>,
     secrets: Secrets,
     /// URL of the API server and identity of the cluster, once known.
     cluster: OnceLock<(String, ClusterId)>,
@@ -56,7 +57,7 @@ impl Monitor {
             shared: Arc::new(Shared {
                 started: SystemTime::now(),
                 board: Arc::new(StatusBoard::default()),
-                outlets,
+                outlets: Mutex::new(outlets),
                 secrets,
                 cluster: OnceLock::new(),
                 full_sync: watch::Sender::new(false),
@@ -82,7 +83,7 @@ impl Monitor {
                 },
             }
         };
-        self.shared.outlets.iter().map(snapshot).collect()
+        self.outlets().iter().map(snapshot).collect()
     }
 
     /// URL of the API server and identity of the cluster, once known.
@@ -125,8 +126,14 @@ impl Monitor {
         &self.shared.board
     }
 
-    pub(crate) fn outlets(&self) -> &Arc<Outlets> {
-        &self.shared.outlets
+    pub(crate) fn outlets(&self) -> Arc<Outlets> {
+        let outlets = self.shared.outlets.lock();
+        Arc::clone(&outlets.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_outlets(&self, next: Outlets) {
+        let outlets = self.shared.outlets.lock();
+        *outlets.unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
     }
 
     pub(crate) fn full_sync(&self) -> watch::Sender<bool> {

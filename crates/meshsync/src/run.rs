@@ -79,7 +79,7 @@ pub(crate) async fn run(
     tracing::info!(cluster = %scope, url = %connection.url, "connected");
     monitor.set_cluster(connection.url.clone(), scope.clone());
 
-    let outlets = Arc::clone(monitor.outlets());
+    let outlets = monitor.outlets();
     let abandon = CancellationToken::new();
     let mut sinks = start_sinks(std::mem::take(&mut builder.sinks), &outlets, &abandon);
     let result = observe(builder, connection, scope, &monitor, &mut sinks, stop).await;
@@ -137,7 +137,7 @@ async fn observe(
     let announce = {
         let announce = full_sync::announce(
             Arc::clone(monitor.board()),
-            Arc::clone(monitor.outlets()),
+            monitor.outlets(),
             scope.clone(),
             monitor.full_sync(),
         );
@@ -148,16 +148,17 @@ async fn observe(
             std::future::pending::<()>().await;
         }
     };
+    let watch_list = builder.watch_list && connection.knows_watch_list().await;
     let fleet = Fleet::new(
         FleetConfig {
             connection,
             scope,
             selection: builder.selection,
-            watch_list: builder.watch_list,
+            watch_list,
         },
         Arc::clone(monitor.board()),
     );
-    let outlets = Arc::clone(monitor.outlets());
+    let outlets = monitor.outlets();
     let (secrets, fidelity) = (builder.secrets, builder.fidelity);
     let deliver = move || Dispatcher::new(Arc::clone(&outlets), secrets, fidelity);
     let fleet = fleet.run(deliver, move || planned.cancel(), halt.clone());

@@ -307,9 +307,18 @@ impl<D: Deliver> Task<D> {
         // Its identity is not known for certain, so that no object can be said
         // to be missing from this pass.
         self.unreadable = true;
-        let likely = String::from_utf8_lossy(&text[..text.len().min(160)]).into_owned();
-        tracing::warn!(resource = %self.resource, begins = %likely, "{problem}");
-        self.status
-            .malformed(format!("{problem}; it begins with {likely}"));
+        let name = likely_name(text).unwrap_or("unknown");
+        tracing::warn!(resource = %self.resource, name, "{problem}");
+        self.status.malformed(format!("{problem} (name: {name})"));
     }
+}
+
+/// The name an object that cannot be read most likely has. The text itself is
+/// never repeated: it may be a Secret's.
+fn likely_name(text: &[u8]) -> Option<&str> {
+    const BEFORE: &[u8] = br#""metadata":{"name":""#;
+    let start = memchr::memmem::find(text, BEFORE)? + BEFORE.len();
+    let name = &text[start..];
+    let end = memchr::memchr(b'"', name).filter(|end| *end <= 253)?;
+    std::str::from_utf8(&name[..end]).ok()
 }

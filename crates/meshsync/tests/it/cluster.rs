@@ -46,7 +46,6 @@ async fn check_whole(sim: Sim, watch_list: bool, least: usize) {
         (0, 0, 1)
     );
     assert_eq!(replica.log.last().map(String::as_str), Some("FULL SYNC"));
-    sim.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,9 +6,10 @@
 )]
 
 mod cluster;
+mod e2e;
 mod faults;
 mod malformed;
 mod nats;
 mod outbox;
-mod real;
+
 mod support;

@@ -107,13 +107,12 @@ async fn a_sink_that_is_away_gets_the_state_and_every_delete_when_it_is_back() {
             running.resource("configmaps").owed == 0
         })
         .await;
+    running.stop().await;
     let replica = replica.lock().unwrap();
     for n in 0..50 {
         let line = format!("DELETED configmaps default/old-{n}");
         assert!(replica.log.contains(&line), "{line}");
     }
-    drop(replica);
-    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
