@@ -35,6 +35,21 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// See it work on a simulated cluster, with nothing else installed
     Demo(DemoArgs),
+    /// Write down a whole cluster once, then exit
+    Snapshot(SnapshotArgs),
+    /// Work with configuration files
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// `meshsync config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether a file can be used, or everything that is wrong with it
+    Check {
+        /// The file, as for `meshsync run --config`
+        file: PathBuf,
+    },
 }
 
 /// `meshsync run`.
@@ -69,6 +84,36 @@ pub(crate) struct DemoArgs {
     pub(crate) sinks: SinkArgs,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
+}
+
+/// `meshsync snapshot`.
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotArgs {
+    /// Write to this file, which appears only when the snapshot is complete, instead of standard
+    /// output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: SnapshotFormat,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Address for /healthz, /livez, /readyz and /metrics meanwhile [default: none]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) probes_addr: Option<ListenAddr>,
+    /// Address for /status meanwhile [default: none]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_addr: Option<ListenAddr>,
+}
+
+/// What a snapshot looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SnapshotFormat {
+    /// One JSON record a line, as the sinks file: and stdout: write them
+    #[default]
+    Records,
+    /// YAML for `kubectl apply`, without status and what a server fills in
+    Manifests,
 }
 
 /// Which cluster, and what of it.

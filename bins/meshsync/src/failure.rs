@@ -8,6 +8,8 @@ use meshsync::RunError;
 const CONFIGURATION: u8 = 78;
 /// `EX_UNAVAILABLE`: the cluster cannot be reached.
 const UNREACHABLE: u8 = 69;
+/// 128 + SIGINT, what a shell reports for an interrupted command.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// A command that failed.
 #[derive(Debug)]
@@ -25,9 +27,20 @@ impl Failure {
         }
     }
 
+    /// A signal came before the work was done.
+    pub(crate) fn interrupted(message: &'static str) -> Self {
+        Self {
+            code: INTERRUPTED,
+            error: anyhow::anyhow!(message),
+        }
+    }
+
     /// None of the reasons that have a code of their own.
-    pub(crate) fn other(error: anyhow::Error) -> Self {
-        Self { code: 1, error }
+    pub(crate) fn other(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            code: 1,
+            error: error.into(),
+        }
     }
 
     /// Says on standard error what is wrong; returns the exit code.

@@ -2,6 +2,7 @@
 //! deliver every change.
 
 mod cli;
+mod config;
 mod demo;
 mod failure;
 mod logging;
@@ -9,6 +10,7 @@ mod pipeline;
 mod run;
 mod settings;
 mod signals;
+mod snapshot;
 mod values;
 
 use std::process::ExitCode;
@@ -22,9 +24,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::other(error.into()).report(),
+        Err(error) => return Failure::other(error).report(),
     };
-    let result = runtime.block_on(execute(cli));
+    let result = runtime.block_on(Box::pin(execute(cli)));
     // A write to a pipe that nobody reads must not keep the process alive.
     runtime.shutdown_background();
     match result {
@@ -35,10 +37,9 @@ fn main() -> ExitCode {
 
 async fn execute(cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        Command::Run(args) => {
-            logging::start(cli.log_format, "info", None)?;
-            run::run(args).await
-        }
+        Command::Run(args) => run::run(args, cli.log_format).await,
         Command::Demo(args) => demo::demo(args, cli.log_format).await,
+        Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
+        Command::Config(command) => config::config(command),
     }
 }

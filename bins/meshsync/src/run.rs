@@ -1,31 +1,23 @@
 //! `meshsync run`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use meshsync::Config;
 
-use meshsync::{Endpoints, ListenAddr};
-
-use crate::cli::{EndpointArgs, RunArgs};
+use crate::cli::RunArgs;
 use crate::failure::Failure;
-use crate::{pipeline, settings, signals};
-
-/// The ports of the original and of its probes.
-pub(crate) const PROBES_PORT: u16 = 11_000;
-pub(crate) const ADMIN_PORT: u16 = 11_001;
+use crate::logging::{self, LogFormat};
+use crate::{config, pipeline, settings, signals};
 
 /// Observes a cluster until told to stop.
-pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Failure> {
+    logging::start(log_format, "info", None)?;
     let stop = signals::stop_token(args.stop.stop_after)?;
-    let builder = settings::sinks(settings::cluster(&args.cluster)?, &args.sinks)?;
-    let meshsync = builder.build().map_err(Failure::configuration)?;
-    pipeline::run(meshsync, endpoints(&args.endpoints), stop).await
-}
-
-fn endpoints(args: &EndpointArgs) -> Endpoints {
-    // Probes are for the kubelet, which comes from outside of the pod.
-    let probes = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PROBES_PORT));
-    let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT));
-    Endpoints {
-        probes: args.probes_addr.map_or(Some(probes), ListenAddr::addr),
-        admin: args.admin_addr.map_or(Some(admin), ListenAddr::addr),
-    }
+    let file = match &args.config {
+        Some(path) => config::read(path)?,
+        None => Config::default(),
+    };
+    let builder = settings::cluster(&args.cluster, &file)?;
+    let meshsync = settings::sinks(builder, &args.sinks, &file)?
+        .build()
+        .map_err(Failure::configuration)?;
+    pipeline::run(meshsync, settings::endpoints(&args.endpoints, &file), stop).await
 }

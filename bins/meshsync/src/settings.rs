@@ -1,11 +1,14 @@
-//! From the command line, the environment and a file to what a pipeline needs.
+//! From the command line, the environment and a file to what a pipeline needs,
+//! in this order of precedence.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use meshsync::{
-    Builder, ClusterConfig, ClusterId, Fidelity, MeshSync, NamespaceSelection, Secrets, Selection,
-    parse_source,
+    Builder, ClusterConfig, ClusterId, Config, Endpoints, ListenAddr, MeshSync, NamespaceSelection,
+    Pattern, PatternError, Secrets, Selection, parse_source,
 };
 
-use crate::cli::{ClusterArgs, SinkArgs};
+use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
 use crate::failure::Failure;
 
 /// Values of Secrets leave in plain where this is `false`, `0` or `no`.
@@ -13,68 +16,170 @@ const REDACT_SECRETS: &str = "MESHSYNC_REDACT_SECRETS";
 /// The sink where none is given, as the original reads it.
 const BROKER_URL: &str = "BROKER_URL";
 
+const PROBES_PORT: u16 = 11_000;
+const ADMIN_PORT: u16 = 11_001;
+
 /// A pipeline of which everything is decided but the sinks.
-pub(crate) fn cluster(args: &ClusterArgs) -> Result<Builder, Failure> {
+pub(crate) fn cluster(args: &ClusterArgs, file: &Config) -> Result<Builder, Failure> {
     let mut builder = MeshSync::builder()
-        .select(selection(args)?)
-        .secrets(secrets(args));
-    if let Some(source) = &args.source {
-        builder = builder.cluster(parse_source(source).map_err(Failure::configuration)?);
-    } else {
-        builder = builder.cluster(ClusterConfig::Infer);
-    }
-    if let Some(id) = &args.cluster_id {
-        let id = ClusterId::new(id.as_str()).ok_or_else(|| {
-            Failure::configuration(anyhow::anyhow!("--cluster-id is empty; give a name"))
-        })?;
+        .cluster(source(args, file)?)
+        .select(selection(args, file)?)
+        .secrets(secrets(args, file));
+    if let Some(id) = cluster_id(args, file)? {
         builder = builder.cluster_id(id);
     }
     Ok(builder)
 }
 
 /// The sinks by URL, or the default ones.
-pub(crate) fn sinks(mut builder: Builder, args: &SinkArgs) -> Result<Builder, Failure> {
-    let broker = std::env::var(BROKER_URL).ok().filter(|url| !url.is_empty());
-    let default = [broker.unwrap_or_else(|| "stdout:".to_owned())];
-    let urls = if args.urls.is_empty() {
-        &default[..]
-    } else {
-        &args.urls
-    };
+pub(crate) fn sinks(
+    mut builder: Builder,
+    args: &SinkArgs,
+    file: &Config,
+) -> Result<Builder, Failure> {
+    let mut urls: Vec<&str> = args.urls.iter().map(String::as_str).collect();
+    if urls.is_empty() {
+        urls.extend(file.sinks.iter().map(meshsync::SinkUrl::as_str));
+    }
+    let broker = std::env::var(BROKER_URL).unwrap_or_default();
+    if urls.is_empty() {
+        urls.push(match broker.trim() {
+            "" => "stdout:",
+            url => url,
+        });
+    }
     for url in urls {
         builder = builder.sink_url(url).map_err(Failure::configuration)?;
     }
-    Ok(builder.meshery_wire(args.meshery_wire.map_or(Fidelity::default(), Into::into)))
+    if let Some(bytes) = file.outbox_bytes {
+        builder = builder.outbox_bytes(bytes);
+    }
+    let fidelity = args.meshery_wire.map(Into::into).or(file.meshery_wire);
+    Ok(builder.meshery_wire(fidelity.unwrap_or_default()))
 }
 
-fn secrets(args: &ClusterArgs) -> Secrets {
-    match args.secrets {
-        Some(secrets) => secrets.into(),
-        None if asks_for_plain(std::env::var(REDACT_SECRETS).ok().as_deref()) => Secrets::Plain,
-        None => Secrets::Redacted,
+/// Where `run` serves what.
+pub(crate) fn endpoints(args: &EndpointArgs, file: &Config) -> Endpoints {
+    let addr = |flag: Option<ListenAddr>, file: Option<ListenAddr>, default: SocketAddr| {
+        flag.or(file).map_or(Some(default), ListenAddr::addr)
+    };
+    // Probes are for the kubelet, which comes from outside of the pod.
+    let probes = (Ipv4Addr::UNSPECIFIED, PROBES_PORT).into();
+    let admin = (Ipv4Addr::LOCALHOST, ADMIN_PORT).into();
+    Endpoints {
+        probes: addr(args.probes_addr, file.probes_addr, probes),
+        admin: addr(args.admin_addr, file.admin_addr, admin),
     }
 }
 
-fn asks_for_plain(redact: Option<&str>) -> bool {
-    redact.is_some_and(|value| {
-        ["false", "0", "no"]
-            .iter()
-            .any(|no| value.trim().eq_ignore_ascii_case(no))
+/// The usual ports, on loopback.
+pub(crate) fn loopback_endpoints() -> Endpoints {
+    let at = |port| Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    Endpoints {
+        probes: at(PROBES_PORT),
+        admin: at(ADMIN_PORT),
+    }
+}
+
+fn source(args: &ClusterArgs, file: &Config) -> Result<ClusterConfig, Failure> {
+    match &args.source {
+        Some(url) => parse_source(url).map_err(Failure::configuration),
+        None => Ok(file.source.clone().unwrap_or_default()),
+    }
+}
+
+fn cluster_id(args: &ClusterArgs, file: &Config) -> Result<Option<ClusterId>, Failure> {
+    match &args.cluster_id {
+        Some(id) => match ClusterId::new(id.as_str()) {
+            Some(id) => Ok(Some(id)),
+            None => Err(Failure::configuration(anyhow::anyhow!(
+                "--cluster-id is empty: give the cluster a name"
+            ))),
+        },
+        None => Ok(file.cluster_id.clone()),
+    }
+}
+
+fn secrets(args: &ClusterArgs, file: &Config) -> Secrets {
+    let flag = args.secrets.map(Into::into);
+    flag.or_else(|| redaction(std::env::var(REDACT_SECRETS).ok().as_deref()))
+        .or(file.secrets)
+        .unwrap_or_default()
+}
+
+/// What the variable says; nothing where it is empty.
+fn redaction(value: Option<&str>) -> Option<Secrets> {
+    let value = value.map(str::trim).filter(|value| !value.is_empty())?;
+    let is_no = ["false", "0", "no"]
+        .iter()
+        .any(|no| value.eq_ignore_ascii_case(no));
+    Some(if is_no {
+        Secrets::Plain
+    } else {
+        Secrets::Redacted
     })
 }
 
-fn selection(args: &ClusterArgs) -> Result<Selection, Failure> {
-    let patterns = |texts: &[String]| {
-        texts
-            .iter()
-            .map(|text| text.parse().map_err(Failure::configuration))
-            .collect::<Result<Vec<_>, _>>()
+/// Each list of the command line takes the place of the file's.
+fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
+    let namespaces = if args.namespace.is_empty() {
+        file.namespaces.clone()
+    } else {
+        NamespaceSelection::only(args.namespace.iter().cloned()).map_err(Failure::configuration)?
     };
     Ok(Selection {
-        include: patterns(&args.include)?,
-        exclude: patterns(&args.exclude)?,
-        also: patterns(&args.also)?,
-        namespaces: NamespaceSelection::only(args.namespace.iter().cloned())
-            .map_err(Failure::configuration)?,
+        include: patterns(&args.include, &file.include)?,
+        exclude: patterns(&args.exclude, &file.exclude)?,
+        also: patterns(&args.also, &file.also)?,
+        namespaces,
     })
+}
+
+fn patterns(flags: &[String], file: &[Pattern]) -> Result<Vec<Pattern>, Failure> {
+    if flags.is_empty() {
+        return Ok(file.to_vec());
+    }
+    flags
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, PatternError>>()
+        .map_err(Failure::configuration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_plain_only_where_the_variable_says_no_to_redaction() {
+        let check =
+            |value: Option<&str>, expected| assert_eq!(redaction(value), expected, "{value:?}");
+        for no in ["false", "0", "no", "FALSE", "No", " false "] {
+            check(Some(no), Some(Secrets::Plain));
+        }
+        for other in ["true", "1", "yes", "off", "nope", "fals"] {
+            check(Some(other), Some(Secrets::Redacted));
+        }
+        check(Some(""), None);
+        check(None, None);
+    }
+
+    #[test]
+    fn the_command_line_overrides_the_file() {
+        let file = Config::parse(
+            "clusterId: file\ninclude: [pods]\nexclude: [nodes]\nadminAddr: none\n",
+            "f",
+        )
+        .unwrap();
+        let args = ClusterArgs {
+            include: vec!["services".into()],
+            cluster_id: Some("flag".into()),
+            ..ClusterArgs::default()
+        };
+        let selection = selection(&args, &file).unwrap();
+        assert_eq!(selection.include[0].as_str(), "services");
+        assert_eq!(selection.exclude[0].as_str(), "nodes");
+        assert_eq!(cluster_id(&args, &file).unwrap(), ClusterId::new("flag"));
+        assert_eq!(endpoints(&EndpointArgs::default(), &file).admin, None);
+    }
 }

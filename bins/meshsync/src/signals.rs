@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::failure::Failure;
-
-/// 128 + SIGINT, what a shell reports for an interrupted command.
-const ABORTED: i32 = 130;
+use crate::failure::{Failure, INTERRUPTED};
 
 /// A token that is cancelled by the first SIGINT or SIGTERM, or after `after`.
 /// A signal that comes when it is already cancelled ends the process at once.
 pub(crate) fn stop_token(after: Option<Duration>) -> Result<CancellationToken, Failure> {
-    let mut signals = Signals::listen().map_err(|error| Failure::other(error.into()))?;
+    let mut signals = Signals::listen().map_err(Failure::other)?;
     let token = CancellationToken::new();
     let stop = token.clone();
     // Lives as long as the process: a signal may come at any time.
@@ -31,7 +28,7 @@ pub(crate) fn stop_token(after: Option<Duration>) -> Result<CancellationToken, F
         stop.cancel();
         signals.next().await;
         eprintln!("meshsync: aborted by a second signal");
-        std::process::exit(ABORTED);
+        std::process::exit(INTERRUPTED.into());
     });
     Ok(token)
 }

@@ -1,22 +1,29 @@
 //! `meshsync demo`: a simulated cluster, everything else the real path.
 
-use std::io::{IsTerminal, stderr, stdout};
-use std::net::{Ipv4Addr, SocketAddr};
+mod rates;
+mod view;
 
-use meshsync::{ClusterConfig, Endpoints};
+use std::io::{IsTerminal, stderr, stdout};
+
+use indicatif::MultiProgress;
+use meshsync::{Builder, ClusterConfig, Config, MeshSync};
 use meshsync_sim::{Generate, Sim};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::{ClusterArgs, DemoArgs};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
-use crate::run::{ADMIN_PORT, PROBES_PORT};
 use crate::{pipeline, settings, signals};
 
 /// Runs the demo until told to stop.
 pub(crate) async fn demo(args: DemoArgs, log_format: LogFormat) -> Result<(), Failure> {
-    let _watched = stdout().is_terminal() && stderr().is_terminal();
-    logging::start(log_format, "info", None)?;
+    let watched = is_watched(&args.sinks.urls);
+    let bars = watched.then(MultiProgress::new);
+    let level = if watched { "warn" } else { "info" };
+    logging::start(log_format, level, bars.as_ref())?;
     let stop = signals::stop_token(args.stop.stop_after)?;
+    let builder = builder(&args, watched)?;
+
     let sim = Sim::builder()
         .generate(Generate {
             objects: args.objects,
@@ -24,14 +31,16 @@ pub(crate) async fn demo(args: DemoArgs, log_format: LogFormat) -> Result<(), Fa
         })
         .start()
         .await
-        .map_err(|error| Failure::other(error.into()))?;
+        .map_err(Failure::other)?;
     let churn = (args.churn > 0.0).then(|| sim.churn_seeded(args.churn, args.seed));
-    let builder =
-        settings::cluster(&ClusterArgs::default())?.cluster(ClusterConfig::Text(sim.kubeconfig()));
-    let meshsync = settings::sinks(builder, &args.sinks)?
+    let meshsync = builder
+        .cluster(ClusterConfig::Text(sim.kubeconfig()))
         .build()
         .map_err(Failure::configuration)?;
-    let result = pipeline::run(meshsync, endpoints(), stop).await;
+    let result = match bars {
+        Some(bars) => run_watched(meshsync, bars, stop).await,
+        None => pipeline::run(meshsync, settings::loopback_endpoints(), stop).await,
+    };
     if let Some(churn) = churn {
         churn.stop().await;
     }
@@ -39,11 +48,34 @@ pub(crate) async fn demo(args: DemoArgs, log_format: LogFormat) -> Result<(), Fa
     result
 }
 
-/// On loopback only: a demo is nobody else's business.
-fn endpoints() -> Endpoints {
-    let at = |port| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    Endpoints {
-        probes: at(PROBES_PORT),
-        admin: at(ADMIN_PORT),
+/// Whether a person looks at it, and nothing else is written to the terminal.
+fn is_watched(sinks: &[String]) -> bool {
+    let writes_here = |url: &String| url.starts_with("stdout") || url == "-";
+    stdout().is_terminal() && stderr().is_terminal() && !sinks.iter().any(writes_here)
+}
+
+fn builder(args: &DemoArgs, watched: bool) -> Result<Builder, Failure> {
+    let nothing = Config::default();
+    let builder = settings::cluster(&ClusterArgs::default(), &nothing)?;
+    if args.sinks.urls.is_empty() {
+        // Not $BROKER_URL: nobody wants to find a made-up cluster there.
+        return Ok(if watched {
+            builder
+        } else {
+            builder.sink(meshsync::sinks::LinesSink::stdout())
+        });
     }
+    settings::sinks(builder, &args.sinks, &nothing)
+}
+
+async fn run_watched(
+    mut meshsync: MeshSync,
+    bars: MultiProgress,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let changes = meshsync.changes();
+    let view = view::show(bars, meshsync.monitor(), changes);
+    let run = pipeline::run(meshsync, settings::loopback_endpoints(), stop);
+    let (result, ()) = tokio::join!(run, view);
+    result
 }
