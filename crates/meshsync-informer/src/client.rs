@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use crate::transport;
+
 /// Which cluster to talk to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -106,7 +108,7 @@ impl ClusterConfig {
         config.default_retry = false;
         let url = config.cluster_url.to_string();
         let url = url.trim_end_matches('/').to_owned();
-        let client = Client::try_from(config).map_err(|source| ConfigError::Client {
+        let client = transport::client(config).map_err(|source| ConfigError::Client {
             url: url.clone(),
             source: Box::new(source),
         })?;

@@ -32,6 +32,7 @@ mod scope;
 mod sinks;
 mod status;
 mod task;
+mod transport;
 
 pub use api::RequestError;
 pub use client::{ClusterConfig, ConfigError, Connection};
