@@ -15,3 +15,8 @@
 mod cluster;
 
 pub use cluster::{Cluster, ClusterArgs};
+
+/// The program in the README, compiled with the other documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
