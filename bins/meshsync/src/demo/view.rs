@@ -99,7 +99,8 @@ impl View {
                     return self.bar.tick();
                 };
                 self.bar.finish_with_message(format!("{url}, simulated"));
-                self.next(Phase::Discover, "discover");
+                self.bar = spinner(&self.bars, "discover");
+                self.phase = Phase::Discover;
             }
             Phase::Discover => {
                 if sums.resources == 0 {
@@ -107,7 +108,8 @@ impl View {
                 }
                 self.bar
                     .finish_with_message(format!("{} resources", sums.resources));
-                self.next(Phase::InitialSync, "initial sync");
+                self.bar = bar(&self.bars, "initial sync", sums.resources as u64);
+                self.phase = Phase::InitialSync;
             }
             Phase::InitialSync => self.draw_initial_sync(&sums),
             Phase::Live(rates) => {
@@ -125,8 +127,8 @@ impl View {
             .set_message(format!("{} objects", HumanCount(sums.objects)));
         if self.monitor.is_synced() {
             self.bar.finish();
-            let rates = Rates::new(Instant::now(), sums.totals);
-            self.next(Phase::Live(rates), "live");
+            self.bar = spinner(&self.bars, "live");
+            self.phase = Phase::Live(Rates::new(Instant::now(), sums.totals));
         }
     }
 
@@ -146,16 +148,8 @@ impl View {
                 line.push_str(&format!(" · {name} {}", describe(state, &sink)));
             }
         }
+        line.push_str(" · Ctrl-C stops");
         line
-    }
-
-    fn next(&mut self, phase: Phase, name: &'static str) {
-        self.bar = match phase {
-            Phase::InitialSync => bar(&self.bars, name),
-            _ => spinner(&self.bars, name),
-        };
-        self.phase = phase;
-        self.tick();
     }
 
     fn end(&self) {
@@ -204,11 +198,11 @@ fn spinner(bars: &MultiProgress, name: &'static str) -> ProgressBar {
     bar
 }
 
-fn bar(bars: &MultiProgress, name: &'static str) -> ProgressBar {
+fn bar(bars: &MultiProgress, name: &'static str, len: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(
         "{spinner} {prefix:<13}[{bar:32}] {pos}/{len} resources, {wide_msg}",
     );
-    let bar = bars.add(ProgressBar::new(0));
+    let bar = bars.add(ProgressBar::new(len));
     bar.set_style(style.expect("the template is valid"));
     bar.set_prefix(name);
     bar

@@ -27,14 +27,24 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Appends one document with its `---`.
 pub(super) fn write(object: &[u8], mut out: &mut dyn Write) -> anyhow::Result<()> {
-    let object: Members<'_> = serde_json::from_slice(object)?;
+    let object = std::str::from_utf8(object)?;
+    let prefer_block_scalars = !begins_with_a_break(object);
+    let object: Members<'_> = serde_json::from_str(object)?;
     let options = serde_saphyr::ser_options! {
         // Lines are kept as they are; breaking long ones is left to the reader.
         folded_wrap_chars: usize::MAX,
+        prefer_block_scalars: prefer_block_scalars,
     };
     out.write_all(b"---\n")?;
     serde_saphyr::to_io_writer_with_options(&mut out, &Manifest(&object), options)?;
     Ok(())
+}
+
+/// Whether a text in it may begin with a tab or a line end. As a block, kubectl's
+/// YAML reader takes such a tab for indentation, against the YAML specification;
+/// all texts of such an object are quoted.
+fn begins_with_a_break(json: &str) -> bool {
+    json.contains(r#""\t"#) || json.contains(r#""\n"#)
 }
 
 /// The members of a JSON object, in order, unread.

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_device_is_written_and_not_replaced() {
-        let output = Output::create(Some(Path::new("/dev/null"))).unwrap();
+        let output = Output::create(Some(Path::new("/dev/zero"))).unwrap();
         assert!(matches!(output, Output::Device { .. }));
     }
 }

@@ -1,0 +1,9 @@
+//! The command as its users meet it: the real binary against the simulator, on
+//! loopback, each in an environment of its own.
+
+mod config;
+mod demo;
+mod failures;
+mod run;
+mod snapshot;
+mod support;
