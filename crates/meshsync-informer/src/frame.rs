@@ -27,6 +27,17 @@ pub enum Frame<'a> {
     },
 }
 
+/// Appends to a frame that is not complete yet. Grows in steps instead of by
+/// doubling: what is held is the frame and at most one step.
+fn keep(partial: &mut Vec<u8>, part: &[u8]) {
+    const STEP_BYTES: usize = 128 << 10;
+    if partial.capacity() - partial.len() < part.len() {
+        let step = if partial.is_empty() { 0 } else { STEP_BYTES };
+        partial.reserve_exact(part.len().max(step));
+    }
+    partial.extend_from_slice(part);
+}
+
 /// How much of an oversized frame is kept to name the object.
 const HEAD_BYTES: usize = 1024;
 

@@ -1,6 +1,6 @@
 //! Lines of a watch.
 
-use super::{Frame, HEAD_BYTES, OBJECT_BYTES_MAX};
+use super::{Frame, HEAD_BYTES, OBJECT_BYTES_MAX, keep};
 
 /// Cuts a stream of chunks into lines.
 #[derive(Debug, Default)]
@@ -48,9 +48,9 @@ impl LineFramer {
         self.keep(chunk);
     }
 
-    /// Bytes of a line that has not ended.
-    pub fn pending_bytes(&self) -> usize {
-        self.partial.len() + self.skipped
+    /// Memory held for the line that has not ended.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.capacity()
     }
 
     fn keep(&mut self, part: &[u8]) {
@@ -58,7 +58,7 @@ impl LineFramer {
             self.skipped += part.len();
             return;
         }
-        self.partial.extend_from_slice(part);
+        keep(&mut self.partial, part);
         if self.partial.len() > OBJECT_BYTES_MAX {
             self.skipped = self.partial.len() - HEAD_BYTES;
             self.partial.truncate(HEAD_BYTES);

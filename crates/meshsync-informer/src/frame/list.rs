@@ -137,6 +137,11 @@ impl ListFramer {
         Ok(())
     }
 
+    /// Memory held for what has not ended.
+    pub fn held_bytes(&self) -> usize {
+        self.kept.capacity() + self.metadata.capacity()
+    }
+
     /// Ends the document.
     ///
     /// # Errors
@@ -386,6 +391,28 @@ mod tests {
                 format!("too large: {}", big.len()),
                 r#"{"next":1}"#.to_owned()
             ]
+        );
+    }
+
+    #[test]
+    fn memory_is_that_of_the_largest_item_whatever_the_page_holds() {
+        let item = format!(r#"{{"x":"{}"}}"#, "y".repeat(200_000));
+        let page = format!(
+            r#"{{"items":[{}],"metadata":{{}}}}"#,
+            vec![item.as_str(); 200].join(",")
+        );
+        let mut framer = ListFramer::new();
+        let (mut items, mut held) = (0, 0);
+        for chunk in page.as_bytes().chunks(16 << 10) {
+            framer.push(chunk, |_| items += 1).unwrap();
+            held = held.max(framer.held_bytes());
+        }
+        assert_eq!(items, 200);
+        // A growing vector has up to twice what it holds.
+        assert!(
+            held <= 2 * item.len() + (256 << 10),
+            "{held} bytes of {}",
+            page.len()
         );
     }
 

@@ -13,3 +13,4 @@ mod nats;
 mod outbox;
 
 mod support;
+mod token;
