@@ -12,8 +12,8 @@
 //! through `kube`. There is no second cache: the controller keeps the few words
 //! per Deployment that it needs, and nothing else is in memory.
 //!
-//! It needs `get`, `list` and `watch` on deployments, `get` on the namespace
-//! `kube-system`, and `list`, `patch` and `delete` on configmaps.
+//! It needs `list` and `watch` on deployments, `get` on the namespace
+//! `kube-system`, and `list`, `create`, `patch` and `delete` on configmaps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
