@@ -80,8 +80,10 @@ pub(crate) struct DemoArgs {
     /// The same seed gives the same cluster
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
-    #[command(flatten)]
-    pub(crate) sinks: SinkArgs,
+    /// Where changes go: nats://HOST:4222, file:PATH or stdout: (repeatable). Without it a terminal
+    /// shows what happens, and records go to standard output where that is piped
+    #[arg(long = "sink", value_name = "URL")]
+    pub(crate) sinks: Vec<String>,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
 }

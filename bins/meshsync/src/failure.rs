@@ -11,6 +11,11 @@ const UNREACHABLE: u8 = 69;
 /// 128 + SIGINT, what a shell reports for an interrupted command.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+const CHECK: &str = "Check with the same kubeconfig: kubectl cluster-info";
+
+const NAME: &str = "Name a cluster with KUBECONFIG or --source 'k8s:?kubeconfig=PATH&context=NAME'; \
+    kubectl config get-contexts lists them";
+
 /// A command that failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -55,13 +60,14 @@ impl From<RunError> for Failure {
         if error.is_unreachable() {
             Self {
                 code: UNREACHABLE,
-                error: anyhow::Error::new(error).context(
-                    "the cluster does not answer; check that it runs, the network, and \
-                     `kubectl cluster-info` with the same kubeconfig",
-                ),
+                error: anyhow::anyhow!("{}\n{CHECK}", chain(&error)),
             }
         } else {
-            Self::configuration(error)
+            let mut text = chain(&error);
+            if !text.contains("--source") && matches!(error, RunError::Config(_)) {
+                text = format!("{text}\n{NAME}");
+            }
+            Self::configuration(anyhow::anyhow!(text))
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use anyhow::Context;
 use meshsync::{
     Builder, ClusterConfig, ClusterId, Config, Endpoints, ListenAddr, MeshSync, NamespaceSelection,
     Pattern, PatternError, Secrets, Selection, parse_source,
@@ -42,14 +43,21 @@ pub(crate) fn sinks(
         urls.extend(file.sinks.iter().map(meshsync::SinkUrl::as_str));
     }
     let broker = std::env::var(BROKER_URL).unwrap_or_default();
+    let mut from = "--sink";
     if urls.is_empty() {
         urls.push(match broker.trim() {
             "" => "stdout:",
-            url => url,
+            url => {
+                from = BROKER_URL;
+                url
+            }
         });
     }
     for url in urls {
-        builder = builder.sink_url(url).map_err(Failure::configuration)?;
+        builder = builder
+            .sink_url(url)
+            .with_context(|| format!("failed to use {from}"))
+            .map_err(Failure::configuration)?;
     }
     if let Some(bytes) = file.outbox_bytes {
         builder = builder.outbox_bytes(bytes);
@@ -125,17 +133,19 @@ fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
     let namespaces = if args.namespace.is_empty() {
         file.namespaces.clone()
     } else {
-        NamespaceSelection::only(args.namespace.iter().cloned()).map_err(Failure::configuration)?
+        NamespaceSelection::only(args.namespace.iter().cloned())
+            .context("failed to use --namespace")
+            .map_err(Failure::configuration)?
     };
     Ok(Selection {
-        include: patterns(&args.include, &file.include)?,
-        exclude: patterns(&args.exclude, &file.exclude)?,
-        also: patterns(&args.also, &file.also)?,
+        include: patterns("--include", &args.include, &file.include)?,
+        exclude: patterns("--exclude", &args.exclude, &file.exclude)?,
+        also: patterns("--also", &args.also, &file.also)?,
         namespaces,
     })
 }
 
-fn patterns(flags: &[String], file: &[Pattern]) -> Result<Vec<Pattern>, Failure> {
+fn patterns(flag: &str, flags: &[String], file: &[Pattern]) -> Result<Vec<Pattern>, Failure> {
     if flags.is_empty() {
         return Ok(file.to_vec());
     }
@@ -143,6 +153,7 @@ fn patterns(flags: &[String], file: &[Pattern]) -> Result<Vec<Pattern>, Failure>
         .iter()
         .map(|text| text.parse())
         .collect::<Result<_, PatternError>>()
+        .with_context(|| format!("failed to use {flag}"))
         .map_err(Failure::configuration)
 }
 

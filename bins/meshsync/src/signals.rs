@@ -23,7 +23,11 @@ pub(crate) fn stop_token(after: Option<Duration>) -> Result<CancellationToken, F
         tokio::select! {
             name = signals.next() => tracing::info!(signal = name, "stopping; again to abort"),
             () = due => tracing::info!("stopping, as --stop-after says"),
-            () = stop.cancelled() => {}
+            () = stop.cancelled() => {
+                // The command has what it wanted and is about to end.
+                let name = signals.next().await;
+                tracing::warn!(signal = name, "about to end; again to abort");
+            }
         }
         stop.cancel();
         signals.next().await;

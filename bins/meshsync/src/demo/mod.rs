@@ -10,14 +10,14 @@ use meshsync::{Builder, ClusterConfig, Config, MeshSync};
 use meshsync_sim::{Generate, Sim};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{ClusterArgs, DemoArgs};
+use crate::cli::{ClusterArgs, DemoArgs, SinkArgs};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 use crate::{pipeline, settings, signals};
 
 /// Runs the demo until told to stop.
 pub(crate) async fn demo(args: DemoArgs, log_format: LogFormat) -> Result<(), Failure> {
-    let watched = is_watched(&args.sinks.urls);
+    let watched = is_watched(&args.sinks);
     let bars = watched.then(MultiProgress::new);
     let level = if watched { "warn" } else { "info" };
     logging::start(log_format, level, bars.as_ref())?;
@@ -57,7 +57,7 @@ fn is_watched(sinks: &[String]) -> bool {
 fn builder(args: &DemoArgs, watched: bool) -> Result<Builder, Failure> {
     let nothing = Config::default();
     let builder = settings::cluster(&ClusterArgs::default(), &nothing)?;
-    if args.sinks.urls.is_empty() {
+    if args.sinks.is_empty() {
         // Not $BROKER_URL: nobody wants to find a made-up cluster there.
         return Ok(if watched {
             builder
@@ -65,7 +65,11 @@ fn builder(args: &DemoArgs, watched: bool) -> Result<Builder, Failure> {
             builder.sink(meshsync::sinks::LinesSink::stdout())
         });
     }
-    settings::sinks(builder, &args.sinks, &nothing)
+    let sinks = SinkArgs {
+        urls: args.sinks.clone(),
+        meshery_wire: None,
+    };
+    settings::sinks(builder, &sinks, &nothing)
 }
 
 async fn run_watched(

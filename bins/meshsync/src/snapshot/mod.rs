@@ -55,7 +55,9 @@ pub(crate) async fn snapshot(args: SnapshotArgs, log_format: LogFormat) -> Resul
         SnapshotFormat::Records => output.write(|out| write::records(&spool, out)),
         SnapshotFormat::Manifests => output.write(|out| write::manifests(&spool, out)),
     }?;
-    report::summary(&written, started.elapsed());
+    if let Some(written) = written {
+        report::summary(&written, started.elapsed());
+    }
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tempfile::NamedTempFile;
 
 use super::write::Written;
 use crate::failure::Failure;
@@ -14,9 +13,8 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(super) enum Output {
     Stdout,
-    /// A temporary file that will be renamed.
+    /// A file that will be renamed to this when it is whole.
     File {
-        temporary: NamedTempFile,
         path: PathBuf,
     },
     /// A device or pipe, which cannot be replaced by a file.
@@ -56,31 +54,30 @@ impl Output {
             Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
             Err(error) => return Err(error),
         };
-        let temporary = tempfile::Builder::new()
-            .prefix(".meshsync-snapshot-")
-            .tempfile_in(dir_of(&path))?;
-        Ok(Self::File { temporary, path })
+        // Whether there can be a file, found out without leaving one.
+        drop(tempfile::tempfile_in(dir_of(&path))?);
+        Ok(Self::File { path })
     }
 
     /// The folder of the file, where there is one.
     pub(super) fn dir(&self) -> Option<&Path> {
         match self {
-            Self::File { path, .. } => Some(dir_of(path)),
+            Self::File { path } => Some(dir_of(path)),
             Self::Stdout | Self::Device { .. } => None,
         }
     }
 
-    /// Has everything written; only then the file appears. A reader of standard
-    /// output may leave early.
+    /// Has everything written; only then the file appears. `None` where the reader
+    /// of standard output left early.
     pub(super) fn write(
         self,
         write: impl FnOnce(&mut dyn Write) -> anyhow::Result<Written>,
-    ) -> Result<Written, Failure> {
+    ) -> Result<Option<Written>, Failure> {
         let result = match self {
             Self::Stdout => {
                 let mut out = BufWriter::new(io::stdout().lock());
                 match write(&mut out).and_then(|done| Ok(out.flush().map(|()| done)?)) {
-                    Err(error) if is_broken_pipe(&error) => Ok(Written::default()),
+                    Err(error) if is_broken_pipe(&error) => return Ok(None),
                     result => result.context("failed to write to standard output"),
                 }
             }
@@ -90,18 +87,21 @@ impl Output {
                     .and_then(|done| Ok(out.flush().map(|()| done)?))
                     .with_context(|| format!("failed to write {}", path.display()))
             }
-            Self::File { temporary, path } => to_file(temporary, &path, write)
-                .with_context(|| format!("failed to write {}", path.display())),
+            Self::File { path } => {
+                to_file(&path, write).with_context(|| format!("failed to write {}", path.display()))
+            }
         };
-        result.map_err(Failure::other)
+        result.map(Some).map_err(Failure::other)
     }
 }
 
 fn to_file(
-    temporary: NamedTempFile,
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<Written>,
 ) -> anyhow::Result<Written> {
+    let temporary = tempfile::Builder::new()
+        .prefix(".meshsync-snapshot-")
+        .tempfile_in(dir_of(path))?;
     let mut out = BufWriter::new(temporary);
     let written = write(&mut out)?;
     let temporary = out.into_inner().map_err(io::IntoInnerError::into_error)?;
