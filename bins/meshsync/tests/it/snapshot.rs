@@ -1,9 +1,15 @@
 //! `meshsync snapshot`.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, outside test functions"
+)]
+
+use std::path::Path;
 use std::process::Stdio;
 
-use meshsync_sim::{Failure, FaultScope};
-use meshsync_testkit::tool;
+use meshsync_sim::{Failure, FaultScope, Sim};
+use meshsync_testkit::{require_reference, tool};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -159,17 +165,49 @@ async fn manifests_can_be_applied() {
             }))
             .unwrap();
     }
+    let items = applied(&cluster, &kubectl).await;
+    assert_eq!(items.len(), cluster.observed().len());
+    for (at, text) in TRAPS.iter().enumerate() {
+        let name = format!("trap-{at}");
+        let read = items.iter().find(|item| item["metadata"]["name"] == *name);
+        assert_eq!(read.unwrap()["data"]["text"], *text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn manifests_of_a_real_cluster_can_be_applied() {
+    let test = "manifests_of_a_real_cluster_can_be_applied";
+    let (Some(reference), Some(kubectl)) = (require_reference(test), tool("kubectl")) else {
+        return;
+    };
+    let sim = Sim::builder().capture(reference.join("cluster")).unwrap();
+    let cluster = Cluster::of(sim).await;
+    let items = applied(&cluster, &kubectl).await;
+    let records = snapshot(&cluster, &[]).await.records();
+    assert_eq!(items.len(), uids(&records, "ADDED").len());
+}
+
+/// What `kubectl apply --dry-run=client` makes of a snapshot of the cluster: every
+/// object of it.
+async fn applied(cluster: &Cluster, kubectl: &Path) -> Vec<Value> {
     let path = cluster.path("cluster.yaml");
     let file = path.to_str().unwrap();
-    snapshot(&cluster, &["--format", "manifests", "-o", file]).await;
+    snapshot(cluster, &["--format", "manifests", "-o", file]).await;
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains(SECRET_BASE64) && !text.contains(SECRET_VALUE));
-    assert!(!text.contains("managedFields") && !text.contains("last-applied-configuration"));
+    for of_the_server in [
+        "
+  managedFields:",
+        "
+  uid:",
+        "/last-applied-configuration:",
+    ] {
+        assert!(!text.contains(of_the_server), "{of_the_server}");
+    }
     let documents = text.matches("\napiVersion: ").count();
-    assert_eq!(documents, cluster.observed().len());
 
     let apply = |args: &[&str]| {
-        let mut command = Command::new(&kubectl);
+        let mut command = Command::new(kubectl);
         command
             .args(["--kubeconfig", cluster.path("kubeconfig").to_str().unwrap()])
             .args(["apply", "--dry-run=client", "-f", file])
@@ -184,10 +222,6 @@ async fn manifests_can_be_applied() {
     applied.assert_code(0);
     let list: Value = serde_json::from_str(&applied.stdout).unwrap();
     let items = list["items"].as_array().unwrap();
-    assert_eq!(items.len(), cluster.observed().len());
-    for (at, text) in TRAPS.iter().enumerate() {
-        let name = format!("trap-{at}");
-        let read = items.iter().find(|item| item["metadata"]["name"] == *name);
-        assert_eq!(read.unwrap()["data"]["text"], *text);
-    }
+    assert_eq!(items.len(), documents);
+    items.clone()
 }

@@ -49,7 +49,7 @@ impl Cluster {
         cluster
     }
 
-    async fn of(builder: SimBuilder) -> Self {
+    pub(crate) async fn of(builder: SimBuilder) -> Self {
         let sim = builder.start().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("kubeconfig"), sim.kubeconfig()).unwrap();
