@@ -14,6 +14,16 @@ pub enum SinkError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The sink cannot go on: a second try could repeat what the first has
+    /// written in part.
+    #[error("failed to write to {sink}")]
+    Broken {
+        /// Name of the sink.
+        sink: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The reader of this sink went away for good, as when a pipe is closed.
     #[error("the reader of {sink} has gone")]
     Closed {

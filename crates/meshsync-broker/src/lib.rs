@@ -26,7 +26,7 @@ mod status;
 
 pub use delivery::{Batch, Delivery};
 pub use error::{SinkError, SinkUrlError};
-pub use outbox::{Offer, Offered, Outbox};
+pub use outbox::{Novelty, Offer, Offered, Outbox};
 pub use outlet::Outlet;
 pub use runner::run_sink;
 pub use sink::{BoxFuture, Published, Rejected, Sink, Wire};

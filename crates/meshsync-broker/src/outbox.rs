@@ -19,8 +19,8 @@ const OVERHEAD_BYTES: usize = 256;
 pub enum Offer {
     /// A state of an object.
     State {
-        /// Whether the sink has never been given this object (this uid) before.
-        first: bool,
+        /// Whether it is news to the sink that there is this object.
+        novelty: Novelty,
         /// The state, encoded.
         payload: Bytes,
     },
@@ -31,6 +31,19 @@ pub enum Offer {
     },
 }
 
+/// Whether it is news to a sink that there is an object; the payload says the
+/// same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    /// The sink has never been given this object (this uid).
+    First,
+    /// The sink's first state of the object still waits ([`Outbox::waits_first`])
+    /// and this one takes its place.
+    ReplacesFirst,
+    /// The sink has been given the object.
+    Known,
+}
+
 /// What became of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
@@ -39,6 +52,9 @@ pub enum Offered {
     /// The object was born and is gone without the sink ever having been given
     /// it: nothing will be sent.
     Annihilated,
+    /// A state that was to replace the first one came too late: the first is on
+    /// its way. The caller offers again, as [`Novelty::Known`].
+    TooLate,
     /// It does not fit. The caller must remember it and offer again.
     Full,
 }
@@ -161,9 +177,13 @@ impl Outbox {
         // the order holds, and the caller will offer again.
         let fits = |len: usize| len <= waiting || used + len <= self.capacity_bytes;
         match offer {
-            Offer::State { first, payload } if fits(payload.len()) => {
+            Offer::State {
+                novelty: Novelty::ReplacesFirst,
+                ..
+            } if !state.as_ref().is_some_and(|state| state.first) => Offered::TooLate,
+            Offer::State { novelty, payload } if fits(payload.len()) => {
                 self.queued_bytes = self.queued_bytes - waiting + payload.len();
-                let first = first || state.as_ref().is_some_and(|state| state.first);
+                let first = novelty != Novelty::Known;
                 *state = Some(State { first, payload });
                 Offered::Taken
             }
@@ -198,7 +218,14 @@ impl Outbox {
         offer: Offer,
     ) -> Offered {
         let (delete, state) = match offer {
-            Offer::State { first, payload } => (None, Some(State { first, payload })),
+            Offer::State {
+                novelty: Novelty::ReplacesFirst,
+                ..
+            } => return Offered::TooLate,
+            Offer::State { novelty, payload } => {
+                let first = novelty == Novelty::First;
+                (None, Some(State { first, payload }))
+            }
             Offer::Delete { payload } => (Some(payload), None),
         };
         let bytes = OVERHEAD_BYTES

@@ -67,7 +67,7 @@ impl Outlet {
         match offered {
             Offered::Taken => self.filled.notify_one(),
             Offered::Full => self.status.refused.inc(),
-            Offered::Annihilated => {}
+            Offered::Annihilated | Offered::TooLate => {}
         }
         offered
     }

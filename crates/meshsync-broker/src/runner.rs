@@ -9,12 +9,16 @@ use crate::{Batch, Outlet, Published, Sink, SinkError, SinkState};
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 
+/// A sink that has not confirmed a batch for this long counts as away.
+const STALLED: Duration = Duration::from_secs(5);
+
 /// Empties `outlet` into `sink` until the outlet is closed and empty, the sink
 /// closes for good, or `abandon` completes (the end of the grace period).
 ///
 /// # Errors
 ///
-/// [`SinkError::Closed`] when the sink's reader has gone.
+/// [`SinkError::Closed`] when the sink's reader has gone, [`SinkError::Broken`]
+/// when the sink cannot go on.
 pub async fn run_sink(
     mut sink: Box<dyn Sink>,
     outlet: &Outlet,
@@ -44,7 +48,7 @@ async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
     while let Some(batch) = outlet.next_batch().await {
         let mut back_off = BACK_OFF_MIN;
         loop {
-            match sink.publish(&batch).await {
+            match publish(sink, &batch, outlet).await {
                 Ok(published) => {
                     note_success(outlet, &batch, &published);
                     break;
@@ -63,6 +67,34 @@ async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
         outlet.commit(&batch);
     }
     Ok(())
+}
+
+/// Publishes a batch. A sink that takes long to confirm it counts as away
+/// meanwhile, so that nobody waits for it.
+async fn publish(
+    sink: &mut dyn Sink,
+    batch: &Batch,
+    outlet: &Outlet,
+) -> Result<Published, SinkError> {
+    let mut publishing = sink.publish(batch);
+    match tokio::time::timeout(STALLED, &mut publishing).await {
+        Ok(result) => result,
+        Err(_elapsed) => {
+            let status = outlet.status();
+            let seconds = STALLED.as_secs();
+            status.set_error(format!(
+                "nothing confirmed for {seconds} s: is somebody reading?"
+            ));
+            if status.set_state(SinkState::Away) {
+                tracing::warn!(
+                    sink = status.name(),
+                    seconds,
+                    "sink confirms nothing; waiting for it holds up nobody else"
+                );
+            }
+            publishing.await
+        }
+    }
 }
 
 fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {

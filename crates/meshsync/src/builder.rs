@@ -167,7 +167,7 @@ impl Builder {
     ///
     /// When it cannot work.
     pub fn build(self) -> Result<MeshSync, BuildError> {
-        if self.sinks.len() >= SINKS_MAX {
+        if self.sinks.len() > SINKS_MAX {
             return Err(BuildError::TooManySinks {
                 count: self.sinks.len(),
             });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use meshsync_broker::{Offer, Offered, Outlet, Wire};
+use meshsync_broker::{Novelty, Offer, Offered, Outlet, Wire};
 use meshsync_informer::{Deliver, SinkSet};
 use meshsync_model::wire::meshery::{Encoder, Fidelity};
 use meshsync_model::wire::record;
@@ -107,15 +107,27 @@ impl Deliver for Dispatcher {
         let mut taken = SinkSet::NONE;
         let outlets = Arc::clone(&self.outlets);
         for (at, outlet) in outlets.of(to) {
-            let first = !given.contains(at) || outlet.waits_first(&key);
-            let change = if first {
-                Change::Added(object)
-            } else {
-                Change::Modified(object)
+            let mut novelty = match (given.contains(at), outlet.waits_first(&key)) {
+                (false, _) => Novelty::First,
+                (true, true) => Novelty::ReplacesFirst,
+                (true, false) => Novelty::Known,
             };
-            let payload = self.payload(outlet, context, &change, Some(hash), &mut encoded);
-            if outlet.offer(&resource, &key, Offer::State { first, payload }) == Offered::Taken {
-                taken = taken.with(SinkSet::one(at));
+            loop {
+                let change = match novelty {
+                    Novelty::First | Novelty::ReplacesFirst => Change::Added(object),
+                    Novelty::Known => Change::Modified(object),
+                };
+                let payload = self.payload(outlet, context, &change, Some(hash), &mut encoded);
+                match outlet.offer(&resource, &key, Offer::State { novelty, payload }) {
+                    // The sink took the first state between the two looks; only
+                    // this task offers states of this key, so it stays taken.
+                    Offered::TooLate => novelty = Novelty::Known,
+                    Offered::Taken => {
+                        taken = taken.with(SinkSet::one(at));
+                        break;
+                    }
+                    Offered::Full | Offered::Annihilated => break,
+                }
             }
         }
         (taken, hash)
@@ -144,7 +156,7 @@ impl Deliver for Dispatcher {
             let payload = self.payload(outlet, context, &change, hash, &mut encoded);
             match outlet.offer(&resource, &key, Offer::Delete { payload }) {
                 Offered::Taken | Offered::Annihilated => told = told.with(SinkSet::one(at)),
-                Offered::Full => {}
+                Offered::Full | Offered::TooLate => {}
             }
         }
         told

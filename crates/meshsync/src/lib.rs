@@ -60,7 +60,10 @@ pub use meshsync_broker::{
     Wire, sinks,
 };
 pub use meshsync_discovery::{NamespaceSelection, Pattern, PatternError, Selection};
-pub use meshsync_informer::{ClusterConfig, ResourceSnapshot, ResourceState};
+pub use meshsync_informer::ConfigError as ClusterConfigError;
+pub use meshsync_informer::{
+    ClusterConfig, RequestError, ResourceSnapshot, ResourceState, ScopeError,
+};
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;
 pub use meshsync_model::{ClusterId, EventType, Secrets};

@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshsync_broker::run_sink;
+use meshsync_broker::{SinkError, run_sink};
 use meshsync_informer::{ConfigError, Connection, Fleet, FleetConfig, RequestError, ScopeError};
 use meshsync_model::{ClusterId, Secrets};
 use tokio::task::JoinSet;
@@ -41,6 +41,9 @@ pub enum RunError {
     /// The cluster cannot be reached or identified.
     #[error(transparent)]
     Scope(#[from] ScopeError),
+    /// The last sink broke. That its reader went away is no error.
+    #[error("no sink is left")]
+    Sink(#[source] SinkError),
     /// The cluster does not say what it serves.
     #[error("failed to discover what {url} serves: {}", .source.chain())]
     Discovery {
@@ -108,15 +111,17 @@ fn start_sinks(
     sinks: Vec<Box<dyn meshsync_broker::Sink>>,
     outlets: &Outlets,
     abandon: &CancellationToken,
-) -> JoinSet<()> {
+) -> JoinSet<Result<(), SinkError>> {
     let mut tasks = JoinSet::new();
     for (sink, outlet) in sinks.into_iter().zip(outlets.iter()) {
         let outlet = Arc::clone(outlet);
         let abandon = abandon.clone();
         tasks.spawn(async move {
-            if let Err(error) = run_sink(sink, &outlet, abandon.cancelled_owned()).await {
+            let result = run_sink(sink, &outlet, abandon.cancelled_owned()).await;
+            if let Err(error) = &result {
                 tracing::warn!(%error, "a sink is closed; the others go on");
             }
+            result
         });
     }
     tasks
@@ -128,7 +133,7 @@ async fn observe(
     connection: Connection,
     scope: ClusterId,
     monitor: &Monitor,
-    sinks: &mut JoinSet<()>,
+    sinks: &mut JoinSet<Result<(), SinkError>>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let url = connection.url.clone();
@@ -165,13 +170,17 @@ async fn observe(
     let mut fleet = pin!(fleet);
     let mut announce = pin!(announce);
     let mut stop = pin!(stop);
+    let mut broken = None;
     let ended = loop {
         let some_sink = !sinks.is_empty();
         tokio::select! {
             result = &mut fleet => break Some(result),
             () = &mut announce => {}
             () = &mut stop => break None,
-            Some(_) = sinks.join_next(), if some_sink => {
+            Some(ended) = sinks.join_next(), if some_sink => {
+                if let Ok(Err(error @ SinkError::Broken { .. })) = ended {
+                    broken = Some(error);
+                }
                 if sinks.is_empty() {
                     break None;
                 }
@@ -183,5 +192,9 @@ async fn observe(
         Some(result) => result,
         None => fleet.await,
     };
-    result.map_err(|source| RunError::Discovery { url, source })
+    result.map_err(|source| RunError::Discovery { url, source })?;
+    match broken.filter(|_| sinks.is_empty()) {
+        Some(error) => Err(RunError::Sink(error)),
+        None => Ok(()),
+    }
 }

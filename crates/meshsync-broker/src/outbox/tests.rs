@@ -19,7 +19,18 @@ fn key(name: &str) -> Arc<ObjectKey> {
 
 fn state(first: bool, payload: &str) -> Offer {
     Offer::State {
-        first,
+        novelty: if first {
+            Novelty::First
+        } else {
+            Novelty::Known
+        },
+        payload: Bytes::copy_from_slice(payload.as_bytes()),
+    }
+}
+
+fn replacing(payload: &str) -> Offer {
+    Offer::State {
+        novelty: Novelty::ReplacesFirst,
         payload: Bytes::copy_from_slice(payload.as_bytes()),
     }
 }
@@ -61,10 +72,31 @@ fn the_newest_state_wins_and_keeps_its_place() {
         &[
             ("a", state(true, "a1")),
             ("b", state(false, "b1")),
-            ("a", state(false, "a2")),
+            ("a", replacing("a2")),
             ("b", state(false, "b2")),
         ],
         &[(Added, "a2"), (Modified, "b2")],
+    );
+}
+
+#[test]
+fn a_state_cannot_replace_a_first_one_that_is_on_its_way() {
+    let mut outbox = Outbox::new(1 << 20);
+    outbox.offer(&resource(), &key("a"), state(true, "a1"));
+    assert!(outbox.waits_first(&key("a")));
+    let batch = outbox.take(usize::MAX);
+    let late = outbox.offer(&resource(), &key("a"), replacing("a2"));
+    assert_eq!(late, Offered::TooLate);
+    outbox.offer(&resource(), &key("a"), state(false, "a2"));
+    outbox.commit(&batch);
+    assert_eq!(
+        outbox.offer(&resource(), &key("a"), delete("gone")),
+        Offered::Taken,
+        "the sink was given it: the delete must leave"
+    );
+    assert_eq!(
+        drain(&mut outbox),
+        [(EventType::Deleted, "gone".to_owned())]
     );
 }
 
@@ -210,7 +242,11 @@ proptest! {
                 }
             }
             if let (Some(live), true) = (&object.live, object.dirty) {
-                let offer = state(!object.given, live);
+                let offer = if object.given && outbox.waits_first(&key) {
+                    replacing(live)
+                } else {
+                    state(!object.given, live)
+                };
                 if outbox.offer(&resource, &key, offer) == Offered::Taken {
                     object.dirty = false;
                     object.given = true;

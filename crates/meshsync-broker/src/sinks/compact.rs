@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -56,8 +56,12 @@ pub(super) fn compact(path: &Path, start: u64) -> io::Result<()> {
     keep.extend(synced);
     keep.sort_unstable();
 
-    let temporary = path.with_extension("compacting");
-    let mut output = BufWriter::new(File::create(&temporary)?);
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".compacting");
+    let temporary = PathBuf::from(temporary);
+    // Never more readable than what it replaces.
+    let mut output = BufWriter::new(private(&temporary)?);
+    std::fs::set_permissions(&temporary, input.get_ref().metadata()?.permissions())?;
     let mut line = Vec::new();
     let mut at = u64::MAX;
     for offset in keep {
@@ -71,6 +75,15 @@ pub(super) fn compact(path: &Path, start: u64) -> io::Result<()> {
     output.flush()?;
     output.get_ref().sync_data()?;
     std::fs::rename(&temporary, path)
+}
+
+/// A new file that only its owner can read, until told otherwise.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn survey(

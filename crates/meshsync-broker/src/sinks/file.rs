@@ -31,6 +31,8 @@ pub struct FileSink {
 struct Log {
     path: PathBuf,
     file: Option<File>,
+    /// Whether it is a file, and not a device or a pipe.
+    regular: bool,
     bytes: u64,
     compacted_bytes: u64,
     /// Where this run's records begin; unknown until the file was opened.
@@ -44,14 +46,7 @@ impl FileSink {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self {
-            log: Some(Log {
-                path: path.clone(),
-                file: None,
-                bytes: 0,
-                compacted_bytes: 0,
-                run_start: None,
-                synced: false,
-            }),
+            log: Some(Log::new(path.clone(), None)),
             path,
         }
     }
@@ -66,15 +61,12 @@ impl FileSink {
                 lines.push(b'\n');
             }
         }
-        let mut log = self.log.take().unwrap_or_else(|| Log {
-            path: self.path.clone(),
-            file: None,
-            bytes: 0,
-            compacted_bytes: 0,
-            // Only after a writing task that panicked: keep all there is.
-            run_start: Some(0),
-            synced: false,
-        });
+        // The log is missing only after a writing task that panicked: keep all
+        // there is.
+        let mut log = self
+            .log
+            .take()
+            .unwrap_or_else(|| Log::new(self.path.clone(), Some(0)));
         let failed = |error| {
             SinkError::unavailable(
                 format!(
@@ -111,6 +103,18 @@ impl Sink for FileSink {
 }
 
 impl Log {
+    fn new(path: PathBuf, run_start: Option<u64>) -> Self {
+        Self {
+            path,
+            file: None,
+            regular: false,
+            bytes: 0,
+            compacted_bytes: 0,
+            run_start,
+            synced: false,
+        }
+    }
+
     fn append(&mut self, lines: &[u8], full_sync: bool) -> io::Result<()> {
         let result = self.try_append(lines, full_sync);
         if result.is_err() {
@@ -124,8 +128,11 @@ impl Log {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let (file, bytes) = open(&self.path)?;
+                let (file, bytes, regular) = open(&self.path)?;
+                // A link is followed once: what it points to is what is replaced.
+                self.path = self.path.canonicalize()?;
                 self.bytes = bytes;
+                self.regular = regular;
                 self.run_start.get_or_insert(bytes);
                 self.file.insert(file)
             }
@@ -135,7 +142,7 @@ impl Log {
         let grown = self.synced
             && self.bytes > COMPACT_BYTES_MIN
             && self.bytes > self.compacted_bytes.saturating_mul(COMPACT_GROWTH);
-        if full_sync || grown {
+        if self.regular && (full_sync || grown) {
             self.compact()?;
         }
         Ok(())
@@ -151,7 +158,7 @@ impl Log {
         self.file = None;
         compact::compact(&self.path, start)?;
         self.synced = true;
-        let (file, bytes) = open(&self.path)?;
+        let (file, bytes, _) = open(&self.path)?;
         self.file = Some(file);
         self.bytes = bytes;
         self.compacted_bytes = bytes;
@@ -159,19 +166,24 @@ impl Log {
     }
 }
 
-fn open(path: &Path) -> io::Result<(File, u64)> {
+/// Opens for appending; returns the length and whether it is a regular file.
+fn open(path: &Path) -> io::Result<(File, u64, bool)> {
+    // Reading is for the end of a regular file only: opening a pipe for both
+    // would make us its reader.
+    let special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
     let mut file = OpenOptions::new()
-        .read(true)
+        .read(!special)
         .append(true)
-        .create(true)
+        .create(!special)
         .open(path)?;
-    // A device or a pipe has no end to look at.
-    let bytes = if file.metadata()?.is_file() {
+    // A device or a pipe has no end to look at, and nothing to compact.
+    let regular = file.metadata()?.is_file();
+    let bytes = if regular {
         cut_unfinished_line(&mut file)?
     } else {
         0
     };
-    Ok((file, bytes))
+    Ok((file, bytes, regular))
 }
 
 /// Cuts off what follows the last line end; returns the length that is left.
@@ -303,6 +315,48 @@ mod tests {
                 "MODIFIED new 2"
             ]
         );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn links_are_followed_and_permissions_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        std::fs::write(&target, "").unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        run(&link, vec![record(EventType::Added, "a", 1), full_sync()]).await;
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(events(&target), ["ADDED a 1", "SYNCED - null"]);
+        assert_eq!(
+            target.metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            std::fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "nothing is left behind"
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_pipe_is_written_and_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::read_to_string(path).unwrap().lines().count()
+        });
+        run(&path, vec![record(EventType::Added, "a", 1), full_sync()]).await;
+        assert_eq!(reader.join().unwrap(), 2);
+        assert!(!path.metadata().unwrap().is_file());
     }
 
     #[tokio::test]

@@ -48,15 +48,13 @@ impl LinesSink {
         };
         match written {
             Ok(()) => Ok(Published::default()),
-            // A second try could repeat half a line; a reader that went away
-            // does not come back.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(SinkError::Closed {
                 sink: self.name.clone(),
             }),
-            Err(error) => Err(SinkError::unavailable(
-                format!("failed to write to {}", self.name),
-                error,
-            )),
+            Err(error) => Err(SinkError::Broken {
+                sink: self.name.clone(),
+                source: error.into(),
+            }),
         }
     }
 }
