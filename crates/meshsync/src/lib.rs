@@ -27,6 +27,15 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! | feature | what it adds | default |
+//! |---|---|---|
+//! | `nats` | [sinks](crate::sinks::open) on NATS | yes |
+//! | `admin` | [`serve`]: probes, metrics and status over HTTP | yes |
+//! | `config` | [`Config`]: configuration files | yes |
+//! | `k8s-latest` | the newest Kubernetes version `k8s-openapi` knows; without it the program has to choose one | yes |
+//!
 //! # Invariants
 //!
 //! - No globals, no signals, no environment: a program can run as many of them
@@ -35,21 +44,26 @@
 //! - "Stop" is a future that the caller hands in.
 //! - Every task is owned by [`MeshSync::run`]; when it returns none is left.
 
+#[cfg(feature = "admin")]
 mod admin;
 mod builder;
 mod changes;
+#[cfg(feature = "config")]
 mod config;
 mod dispatch;
 mod full_sync;
+#[cfg(feature = "admin")]
 mod metrics;
 mod monitor;
 mod outlets;
 mod run;
 mod source;
 
+#[cfg(feature = "admin")]
 pub use admin::{AdminError, Endpoints, serve};
 pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
+#[cfg(feature = "config")]
 pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError, SinkUrl};
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
