@@ -1,28 +1,41 @@
 //! Discover a Kubernetes cluster, keep a live picture of it, and deliver every
 //! change: the Builder API of MeshSync.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use meshsync::{ClusterConfig, MeshSync, Selection};
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use meshsync::{ClusterConfig, EventType, MeshSync, Selection};
 //!
+//! # // A simulated cluster stands for yours, so that this example runs anywhere.
+//! # let sim = meshsync_sim::Sim::builder().start().await?;
+//! # let cluster = ClusterConfig::Text(sim.kubeconfig());
+//! # #[cfg(any())]
+//! let cluster = ClusterConfig::Infer;
 //! let mut meshsync = MeshSync::builder()
-//!     .cluster(ClusterConfig::Infer)
+//!     .cluster(cluster)
 //!     .select(Selection {
-//!         include: vec!["deployments".parse()?, "pods".parse()?],
+//!         include: vec!["namespaces".parse()?, "pods".parse()?],
 //!         ..Selection::default()
 //!     })
 //!     .build()?;
 //! let mut changes = meshsync.changes();
-//! let run = meshsync.run(async {
-//!     tokio::signal::ctrl_c().await.ok();
-//! });
-//! let print = async {
+//! let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+//! let run = meshsync.run(async { stopped.await.unwrap_or_default() });
+//! let read = async {
+//!     let mut namespaces = 0;
 //!     while let Some(change) = changes.next().await {
 //!         println!("{} {change}", change.event());
+//!         namespaces += u32::from(change.event() == EventType::Added);
+//!         if change.is_full_sync() {
+//!             break;
+//!         }
 //!     }
+//!     drop(stop);
+//!     namespaces
 //! };
-//! let (result, ()) = tokio::join!(run, print);
+//! let (result, namespaces) = tokio::join!(run, read);
 //! result?;
+//! assert!(namespaces >= 2, "kube-system and default at least");
 //! # Ok(())
 //! # }
 //! ```
