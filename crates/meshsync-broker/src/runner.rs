@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use meshsync_model::error_chain;
+
 use crate::{Batch, Outlet, Published, Sink, SinkError, SinkState};
 
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
@@ -59,7 +61,7 @@ async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
                     back_off = (back_off * 2).min(BACK_OFF_MAX);
                 }
                 Err(error) => {
-                    outlet.status().set_error(chain(&error));
+                    outlet.status().set_error(error_chain(&error));
                     return Err(error);
                 }
             }
@@ -128,7 +130,7 @@ fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
 
 fn note_failure(outlet: &Outlet, error: &SinkError) {
     let status = outlet.status();
-    let error = chain(error);
+    let error = error_chain(error);
     status.retries.inc();
     if status.set_state(SinkState::Away) {
         tracing::warn!(sink = status.name(), %error, "sink is away, trying again until it is back");
@@ -136,19 +138,4 @@ fn note_failure(outlet: &Outlet, error: &SinkError) {
         tracing::debug!(sink = status.name(), %error, "sink is still away");
     }
     status.set_error(error);
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -9,6 +9,7 @@
 //!   borrowed head and the raw slices of its members; no value tree is built;
 //! - [`Change`]: what happened to an object;
 //! - redaction of Secrets ([`Secrets`]);
+//! - [`error_chain`], for messages;
 //! - the wire formats: [`wire::record`] (ours, nothing dropped) and
 //!   [`wire::meshery`] (the contract with Meshery Server).
 //!
@@ -20,6 +21,7 @@
 //! - What a tenant writes into an object never becomes a field of ours.
 
 mod change;
+mod error_chain;
 mod hash;
 mod ident;
 mod object;
@@ -30,6 +32,7 @@ pub mod text;
 pub mod wire;
 
 pub use change::{Change, Context, Deleted, EventType, Tier};
+pub use error_chain::error_chain;
 pub use hash::ContentHash;
 pub use ident::{ClusterId, ObjectKey, ObjectRef, ResourceVersion, Uid};
 pub use object::{Index, Labels, Member, Members, Object};
