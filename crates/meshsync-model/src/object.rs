@@ -49,6 +49,14 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+impl<'a> Member<'a> {
+    /// The key as it reads: without quotes, escapes undone. Names are compared
+    /// in this form, never as written: `"d\u0061ta"` is `data` too.
+    pub fn name(&self) -> Cow<'a, str> {
+        JsonStr::new(self.key).map_or(Cow::Borrowed(""), JsonStr::decode)
+    }
+}
+
 impl Span {
     pub(crate) fn of<'a>(&self, raw: &'a str) -> Member<'a> {
         Member {
@@ -85,14 +93,14 @@ impl<'a> Object<'a> {
         };
         for span in &index.meta {
             let member = span.of(raw);
-            match member.key {
-                r#""name""# => object.name = string(member, "metadata.name")?,
-                r#""namespace""# => {
+            match &*member.name() {
+                "name" => object.name = string(member, "metadata.name")?,
+                "namespace" => {
                     let namespace = string(member, "metadata.namespace")?;
                     object.namespace = (!namespace.is_empty()).then_some(namespace);
                 }
-                r#""uid""# => object.uid = string(member, "metadata.uid")?,
-                r#""resourceVersion""# => {
+                "uid" => object.uid = string(member, "metadata.uid")?,
+                "resourceVersion" => {
                     object.resource_version = string(member, "metadata.resourceVersion")?;
                 }
                 _ => {}
@@ -179,7 +187,7 @@ impl<'a> Object<'a> {
 
 fn last<'a>(members: Members<'a>, name: &str) -> Option<&'a str> {
     members
-        .filter(|member| member.key.get(1..member.key.len() - 1) == Some(name))
+        .filter(|member| member.name() == name)
         .last()
         .map(|member| member.value)
 }

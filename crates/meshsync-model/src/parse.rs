@@ -1,11 +1,13 @@
 //! One pass from bytes to an [`Index`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::object::Span;
+use crate::text::JsonStr;
 use crate::{Index, Object};
 
 /// Why bytes are not an object.
@@ -149,6 +151,11 @@ fn checked(raw: &[u8]) -> Result<&str, ParseError> {
     })
 }
 
+/// What a string says; empty when it is none.
+fn decoded(raw: &RawValue) -> Cow<'_, str> {
+    JsonStr::new(raw.get()).map_or(Cow::Borrowed(""), JsonStr::decode)
+}
+
 /// Span of `part`, a slice of `base`, whose length fits `u32`.
 fn span(base: &str, part: &str) -> std::ops::Range<u32> {
     let start = (part.as_ptr() as usize - base.as_ptr() as usize) as u32;
@@ -177,7 +184,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, 'de> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         while let Some(key) = map.next_key::<&'de RawValue>()? {
-            if key.get() == r#""metadata""# {
+            if decoded(key) == "metadata" {
                 self.index.has_metadata |= map.next_value_seed(MetadataSeed {
                     base: self.base,
                     spans: &mut self.index.meta,
@@ -246,9 +253,9 @@ impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
         let mut r#type = None;
         let mut object = false;
         while let Some(key) = map.next_key::<&'de RawValue>()? {
-            match key.get() {
-                r#""type""# => r#type = Some(map.next_value::<&'de RawValue>()?.get()),
-                r#""object""# => {
+            match &*decoded(key) {
+                "type" => r#type = Some(map.next_value::<&'de RawValue>()?),
+                "object" => {
                     self.index.clear();
                     object = true;
                     map.next_value_seed(ObjectSeed {
@@ -264,12 +271,12 @@ impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
         if !object {
             return Err(serde::de::Error::missing_field("object"));
         }
-        match r#type {
-            Some(r#""ADDED""#) => Ok(WatchEventType::Added),
-            Some(r#""MODIFIED""#) => Ok(WatchEventType::Modified),
-            Some(r#""DELETED""#) => Ok(WatchEventType::Deleted),
-            Some(r#""BOOKMARK""#) => Ok(WatchEventType::Bookmark),
-            Some(r#""ERROR""#) => Ok(WatchEventType::Error),
+        match r#type.map(decoded).as_deref() {
+            Some("ADDED") => Ok(WatchEventType::Added),
+            Some("MODIFIED") => Ok(WatchEventType::Modified),
+            Some("DELETED") => Ok(WatchEventType::Deleted),
+            Some("BOOKMARK") => Ok(WatchEventType::Bookmark),
+            Some("ERROR") => Ok(WatchEventType::Error),
             Some(other) => Err(serde::de::Error::custom(format_args!(
                 "unknown watch event type {other}"
             ))),

@@ -48,12 +48,12 @@ pub(crate) fn push_redacted_map(out: &mut Vec<u8>, raw: &str, placeholder: &str)
     out.push(b'}');
 }
 
-/// The value to put for the values of a top-level field of a Secret, by its raw
-/// key, or `None` when the field carries no secret.
-pub(crate) fn placeholder_for(key: &str) -> Option<&'static str> {
-    match decoded(key).as_deref() {
-        Some("data" | "binaryData") => Some(PLACEHOLDER_BASE64),
-        Some("stringData") => Some(PLACEHOLDER),
+/// The value to put for the values of a top-level field of a Secret, by its
+/// name, or `None` when the field carries no secret.
+pub(crate) fn placeholder_for(name: &str) -> Option<&'static str> {
+    match name {
+        "data" | "binaryData" => Some(PLACEHOLDER_BASE64),
+        "stringData" => Some(PLACEHOLDER),
         _ => None,
     }
 }
@@ -87,7 +87,7 @@ fn push_annotations(out: &mut Vec<u8>, raw: &str, depth: usize) {
 
 /// Whether a member of a Secret's annotations is the copy kubectl keeps.
 pub(crate) fn is_last_applied(member: Member<'_>) -> bool {
-    decoded(member.key).as_deref() == Some(LAST_APPLIED)
+    member.name() == LAST_APPLIED
 }
 
 /// The copy of a Secret that an annotation holds, values replaced; the
@@ -106,11 +106,11 @@ fn redacted_copy(text: &str, depth: usize) -> String {
     }
     let mut out = Vec::with_capacity(text.len());
     push_members(&mut out, text, |out, member| {
-        if let Some(placeholder) = placeholder_for(member.key) {
+        if let Some(placeholder) = placeholder_for(&member.name()) {
             push_redacted_map(out, member.value, placeholder);
-        } else if decoded(member.key).as_deref() == Some("metadata") {
+        } else if member.name() == "metadata" {
             push_members(out, member.value, |out, member| {
-                if decoded(member.key).as_deref() == Some("annotations") {
+                if member.name() == "annotations" {
                     push_annotations(out, member.value, depth + 1);
                 } else {
                     out.extend_from_slice(member.value.as_bytes());
@@ -121,10 +121,6 @@ fn redacted_copy(text: &str, depth: usize) -> String {
         }
     });
     String::from_utf8(out).unwrap_or_else(|_| PLACEHOLDER.to_owned())
-}
-
-fn decoded(key: &str) -> Option<Cow<'_, str>> {
-    JsonStr::new(key).map(JsonStr::decode)
 }
 
 fn push_members(

@@ -156,7 +156,7 @@ impl<'a> Iterator for ElementIter<'a> {
 /// The value of a member of an object's text, by its plain name.
 pub fn member_of<'a>(raw: &'a str, name: &str) -> Option<&'a str> {
     MemberIter::of_object(raw)?
-        .filter(|member| member.key.get(1..member.key.len() - 1) == Some(name))
+        .filter(|member| member.name() == name)
         .last()
         .map(|member| member.value)
 }

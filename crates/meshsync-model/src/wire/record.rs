@@ -15,7 +15,7 @@
 
 use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
 use crate::text::{push_json_string, push_minified};
-use crate::{Change, ContentHash, Context, Deleted, Member, Object, ObjectRef, Resource, Secrets};
+use crate::{Change, ContentHash, Context, Deleted, Object, ObjectRef, Resource, Secrets};
 
 /// Appends the object as a record carries it and returns the hash of it.
 pub fn push_object(
@@ -31,13 +31,14 @@ pub fn push_object(
     let version = push_metadata(out, object, redact);
     out.push(b'}');
     for member in object.members() {
-        if matches!(member.key, r#""kind""# | r#""apiVersion""#) {
+        let name = member.name();
+        if matches!(&*name, "kind" | "apiVersion") {
             continue;
         }
         out.push(b',');
         out.extend_from_slice(member.key.as_bytes());
         out.push(b':');
-        match placeholder_for(member.key).filter(|_| redact) {
+        match placeholder_for(&name).filter(|_| redact) {
             Some(placeholder) => push_redacted_map(out, member.value, placeholder),
             None => push_value(out, member.value),
         }
@@ -58,22 +59,23 @@ fn push_metadata(
 ) -> Option<std::ops::Range<usize>> {
     let mut version = None;
     let mut first = true;
-    for Member { key, value } in object.metadata_members() {
-        if key == r#""managedFields""# {
+    for member in object.metadata_members() {
+        let name = member.name();
+        if name == "managedFields" {
             continue;
         }
         let start = out.len();
         if !first {
             out.push(b',');
         }
-        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(member.key.as_bytes());
         out.push(b':');
-        if redact && key == r#""annotations""# {
-            push_redacted_annotations(out, value);
+        if redact && name == "annotations" {
+            push_redacted_annotations(out, member.value);
         } else {
-            push_value(out, value);
+            push_value(out, member.value);
         }
-        if key == r#""resourceVersion""# {
+        if name == "resourceVersion" {
             version = Some((start, out.len(), first));
         }
         first = false;

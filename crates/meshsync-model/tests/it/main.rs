@@ -9,4 +9,5 @@ mod cluster;
 mod golden;
 mod properties;
 mod robustness;
+mod secrets;
 mod support;

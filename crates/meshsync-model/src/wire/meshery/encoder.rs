@@ -213,18 +213,18 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn of(object: &Object<'a>) -> Self {
         let mut body = Self::default();
-        for Member { key, value } in object.members() {
-            let field = match key {
-                r#""spec""# => &mut body.spec,
-                r#""status""# => &mut body.status,
-                r#""immutable""# => &mut body.immutable,
-                r#""data""# => &mut body.data,
-                r#""binaryData""# => &mut body.binary_data,
-                r#""stringData""# => &mut body.string_data,
-                r#""type""# => &mut body.r#type,
+        for member in object.members() {
+            let field = match &*member.name() {
+                "spec" => &mut body.spec,
+                "status" => &mut body.status,
+                "immutable" => &mut body.immutable,
+                "data" => &mut body.data,
+                "binaryData" => &mut body.binary_data,
+                "stringData" => &mut body.string_data,
+                "type" => &mut body.r#type,
                 _ => continue,
             };
-            *field = Some(value);
+            *field = Some(member.value);
         }
         body
     }

@@ -30,26 +30,26 @@ struct Metadata<'a> {
 impl<'a> Metadata<'a> {
     fn of(object: &Object<'a>) -> Self {
         let mut metadata = Self::default();
-        for Member { key, value } in object.metadata_members() {
-            let field = match key {
-                r#""name""# => &mut metadata.name,
-                r#""generateName""# => &mut metadata.generate_name,
-                r#""namespace""# => &mut metadata.namespace,
-                r#""selfLink""# => &mut metadata.self_link,
-                r#""uid""# => &mut metadata.uid,
-                r#""resourceVersion""# => &mut metadata.resource_version,
-                r#""generation""# => &mut metadata.generation,
-                r#""creationTimestamp""# => &mut metadata.creation_timestamp,
-                r#""deletionTimestamp""# => &mut metadata.deletion_timestamp,
-                r#""deletionGracePeriodSeconds""# => &mut metadata.deletion_grace_period_seconds,
-                r#""labels""# => &mut metadata.labels,
-                r#""annotations""# => &mut metadata.annotations,
-                r#""ownerReferences""# => &mut metadata.owner_references,
-                r#""finalizers""# => &mut metadata.finalizers,
-                r#""clusterName""# => &mut metadata.cluster_name,
+        for member in object.metadata_members() {
+            let field = match &*member.name() {
+                "name" => &mut metadata.name,
+                "generateName" => &mut metadata.generate_name,
+                "namespace" => &mut metadata.namespace,
+                "selfLink" => &mut metadata.self_link,
+                "uid" => &mut metadata.uid,
+                "resourceVersion" => &mut metadata.resource_version,
+                "generation" => &mut metadata.generation,
+                "creationTimestamp" => &mut metadata.creation_timestamp,
+                "deletionTimestamp" => &mut metadata.deletion_timestamp,
+                "deletionGracePeriodSeconds" => &mut metadata.deletion_grace_period_seconds,
+                "labels" => &mut metadata.labels,
+                "annotations" => &mut metadata.annotations,
+                "ownerReferences" => &mut metadata.owner_references,
+                "finalizers" => &mut metadata.finalizers,
+                "clusterName" => &mut metadata.cluster_name,
                 _ => continue,
             };
-            *field = Some(value);
+            *field = Some(member.value);
         }
         metadata
     }
@@ -104,7 +104,7 @@ impl Encoder {
     fn push_labels<'a>(&mut self, out: &mut Vec<u8>, raw: Option<&'a str>) -> Option<&'a str> {
         let mut label = None;
         self.push_pairs(out, ",\"labels\":[", raw, |out, pair| {
-            if JsonStr::new(pair.key).map(JsonStr::decode).as_deref() == Some(design::LABEL) {
+            if pair.name() == design::LABEL {
                 label = Some(pair.value);
             }
             out.extend_from_slice(b"{\"id\":\"\",\"unique_id\":\"\",\"kind\":\"label\"");

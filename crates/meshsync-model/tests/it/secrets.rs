@@ -1,0 +1,90 @@
+//! No value of a Secret leaves, however its object is written.
+
+use meshsync_model::wire::meshery::Encoder;
+use meshsync_model::wire::record;
+use meshsync_model::{Index, Secrets};
+use serde_json::Value;
+
+use crate::support::{DIALECTS, added, resource};
+
+const VALUE: &str = "c2VjcmV0LXZhbHVl";
+
+fn record(raw: &str, secrets: Secrets) -> String {
+    let mut index = Index::new();
+    let object = index.parse(raw.as_bytes()).unwrap();
+    let mut out = Vec::new();
+    record::push_object(&mut out, &resource("v1", "Secret"), &object, secrets);
+    String::from_utf8(out).unwrap()
+}
+
+/// The same names, spelled with escapes.
+fn escaped(raw: &str) -> String {
+    [
+        ("\"metadata\"", r#""m\u0065tadata""#),
+        ("\"name\"", r#""n\u0061me""#),
+        ("\"uid\"", r#""u\u0069d""#),
+        ("\"annotations\"", r#""annotation\u0073""#),
+        ("\"managedFields\"", r#""managed\u0046ields""#),
+        ("\"resourceVersion\"", r#""resource\u0056ersion""#),
+        ("\"data\"", r#""d\u0061ta""#),
+        ("\"kind\"", r#""k\u0069nd""#),
+        ("\"type\"", r#""typ\u0065""#),
+    ]
+    .iter()
+    .fold(raw.to_owned(), |raw, (plain, escaped)| {
+        assert!(raw.contains(plain), "{plain}");
+        raw.replace(plain, escaped)
+    })
+}
+
+const SECRET: &str = r#"{"kind":"Secret","metadata":{"name":"s","uid":"u","resourceVersion":"7","annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"data\":{\"p\":\"c2VjcmV0LXZhbHVl\"}}"},"managedFields":[{"c2VjcmV0LXZhbHVl":1}]},"data":{"p":"c2VjcmV0LXZhbHVl"},"type":"Opaque"}"#;
+
+#[test]
+fn escaped_names_evade_nothing() {
+    let raw = escaped(SECRET);
+    let mut index = Index::new();
+    let object = index.parse(raw.as_bytes()).unwrap();
+    assert!(object.has_metadata());
+    let head = (object.name(), object.uid(), object.resource_version());
+    assert_eq!(head, ("s", "u", "7"));
+    assert_eq!(object.member("type"), Some("\"Opaque\""));
+    assert!(object.metadata("managedFields").is_some());
+
+    let text = record(&raw, Secrets::Redacted);
+    assert!(!text.contains(VALUE), "{text}");
+    // serde_json decodes the names: the two say the same.
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(parsed(&text), parsed(&record(SECRET, Secrets::Redacted)));
+    let hash = |version: &str| {
+        let raw = raw.replace("\"7\"", version);
+        let mut index = Index::new();
+        let object = index.parse(raw.as_bytes()).unwrap();
+        let secrets = resource("v1", "Secret");
+        record::push_object(&mut Vec::new(), &secrets, &object, Secrets::Redacted)
+    };
+    assert_eq!(hash("\"7\""), hash("\"8\""), "without the version");
+}
+
+#[test]
+fn messages_say_the_same_however_names_are_written() {
+    for (fidelity, secrets) in DIALECTS {
+        let mut encoder = Encoder::new(fidelity, secrets);
+        let secret = resource("v1", "Secret");
+        let plain = added(&mut encoder, &secret, SECRET);
+        assert_eq!(added(&mut encoder, &secret, &escaped(SECRET)), plain);
+        assert_eq!(
+            secrets == Secrets::Plain,
+            plain.to_string().contains(VALUE),
+            "{plain}"
+        );
+    }
+}
+
+#[test]
+fn an_event_with_escaped_names_is_an_event() {
+    let line = format!(r#"{{"typ\u0065":"ADD\u0045D","\u006fbject":{SECRET}}}"#);
+    let mut index = Index::new();
+    let event = index.parse_event(line.as_bytes()).unwrap();
+    assert_eq!(event.r#type, meshsync_model::WatchEventType::Added);
+    assert_eq!(event.object.name(), "s");
+}
