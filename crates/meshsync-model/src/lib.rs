@@ -18,6 +18,7 @@
 //! - A [`ResourceVersion`] is compared for equality only, never ordered.
 //! - Bytes that leave through a wire format are valid JSON on one line.
 //! - With [`Secrets::Redacted`] no value of a Secret leaves through any of them.
+//! - No error repeats the text of an object.
 //! - What a tenant writes into an object never becomes a field of ours.
 
 mod change;
@@ -36,6 +37,6 @@ pub use error_chain::error_chain;
 pub use hash::ContentHash;
 pub use ident::{ClusterId, ObjectKey, ObjectRef, ResourceVersion, Uid};
 pub use object::{Index, Labels, Member, Members, Object};
-pub use parse::{ParseError, WatchEvent, WatchEventType};
+pub use parse::{JsonProblem, ParseError, WatchEvent, WatchEventType};
 pub use redact::Secrets;
 pub use resource::{Gvk, Resource, ResourceId};

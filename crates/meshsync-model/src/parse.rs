@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::object::Span;
 use crate::text::JsonStr;
 use crate::{Index, Object};
 
-/// Why bytes are not an object.
-#[derive(Debug, thiserror::Error)]
+/// Why bytes are not an object. Says where and what kind of thing is wrong, and
+/// never repeats the text of an object: it may be a Secret's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
     /// Not valid JSON, not UTF-8, or not of the expected shape.
@@ -19,16 +21,30 @@ pub enum ParseError {
     Json {
         /// Where in the bytes the error was found.
         offset: usize,
-        /// What the JSON reader said.
+        /// What is wrong there.
         #[source]
-        source: serde_json::Error,
+        problem: JsonProblem,
     },
     /// A field of the head has another type than Kubernetes documents.
-    #[error("field {path} has the value {found}, expected a string")]
+    #[error("field {path} is {found}, expected a string")]
     WrongType {
         /// Path of the field.
         path: &'static str,
-        /// The beginning of the value found.
+        /// What was found: the beginning of a number or a word, the kind of
+        /// anything else.
+        found: String,
+    },
+    /// A watch event lacks a field.
+    #[error("a watch event without {field}")]
+    Missing {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A watch event of a type that is none of [`WatchEventType`].
+    #[error("a watch event of unknown type {found}")]
+    UnknownType {
+        /// The type, where it is a short word in capitals as types are; else
+        /// how long it is.
         found: String,
     },
     /// The bytes are longer than an index can address.
@@ -39,24 +55,65 @@ pub enum ParseError {
     },
 }
 
+/// What is wrong with JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonProblem {
+    /// It is not UTF-8.
+    #[error("invalid UTF-8")]
+    Utf8,
+    /// It ends in the middle.
+    #[error("the text ends too early")]
+    Ended,
+    /// It is not JSON.
+    #[error("a syntax error")]
+    Syntax,
+    /// It is JSON of another shape than an object or a watch event has.
+    #[error("a value of another type than expected")]
+    Shape,
+}
+
+/// How much of a value an error repeats, in characters.
+const FOUND_CHARS_MAX: usize = 40;
+const TYPE_BYTES_MAX: usize = 32;
+
 impl ParseError {
     pub(crate) fn wrong_type(path: &'static str, value: &str) -> Self {
-        Self::WrongType {
-            path,
-            found: value.chars().take(40).collect(),
-        }
+        let found = match value.as_bytes().first() {
+            Some(b'{') => "an object".to_owned(),
+            Some(b'[') => "an array".to_owned(),
+            _ => value.chars().take(FOUND_CHARS_MAX).collect(),
+        };
+        Self::WrongType { path, found }
     }
 
-    fn json(raw: &[u8], source: serde_json::Error) -> Self {
+    fn unknown_type(raw: &str) -> Self {
+        let name = raw.trim_matches('"');
+        let is_word = name.len() <= TYPE_BYTES_MAX
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        let found = if is_word {
+            format!("{name:?}")
+        } else {
+            format!("(of {} bytes)", name.len())
+        };
+        Self::UnknownType { found }
+    }
+
+    /// Keeps where the error is and drops the reader's own words: they quote.
+    fn json(raw: &[u8], error: &serde_json::Error) -> Self {
         // serde_json counts lines and columns; one-line input is the rule here.
         let line_start = raw
             .split_inclusive(|&b| b == b'\n')
-            .take(source.line().saturating_sub(1))
+            .take(error.line().saturating_sub(1))
             .map(<[u8]>::len)
             .sum::<usize>();
         Self::Json {
-            offset: line_start + source.column().saturating_sub(1),
-            source,
+            offset: line_start + error.column().saturating_sub(1),
+            problem: match error.classify() {
+                Category::Eof => JsonProblem::Ended,
+                Category::Syntax | Category::Io => JsonProblem::Syntax,
+                Category::Data => JsonProblem::Shape,
+            },
         }
     }
 }
@@ -74,6 +131,20 @@ pub enum WatchEventType {
     Bookmark,
     /// `ERROR`
     Error,
+}
+
+impl WatchEventType {
+    fn of(raw: Option<&RawValue>) -> Result<Self, ParseError> {
+        let raw = raw.ok_or(ParseError::Missing { field: "type" })?;
+        match &*decoded(raw) {
+            "ADDED" => Ok(Self::Added),
+            "MODIFIED" => Ok(Self::Modified),
+            "DELETED" => Ok(Self::Deleted),
+            "BOOKMARK" => Ok(Self::Bookmark),
+            "ERROR" => Ok(Self::Error),
+            _ => Err(ParseError::unknown_type(raw.get())),
+        }
+    }
 }
 
 /// One line of a watch.
@@ -107,7 +178,7 @@ impl Index {
         }
         .deserialize(&mut json)
         .and_then(|()| json.end())
-        .map_err(|source| ParseError::json(raw, source))?;
+        .map_err(|error| ParseError::json(raw, &error))?;
         Object::from_index(text, self)
     }
 
@@ -121,15 +192,18 @@ impl Index {
         self.clear();
         let text = checked(line)?;
         let mut json = serde_json::Deserializer::from_str(text);
-        let r#type = json
+        let event = json
             .deserialize_map(EventVisitor {
                 base: text,
                 index: self,
             })
-            .and_then(|r#type| json.end().map(|()| r#type))
-            .map_err(|source| ParseError::json(line, source))?;
+            .and_then(|event| json.end().map(|()| event))
+            .map_err(|error| ParseError::json(line, &error))?;
+        if !event.has_object {
+            return Err(ParseError::Missing { field: "object" });
+        }
         Ok(WatchEvent {
-            r#type,
+            r#type: WatchEventType::of(event.r#type)?,
             object: Object::from_index(text, self)?,
         })
     }
@@ -147,7 +221,7 @@ fn checked(raw: &[u8]) -> Result<&str, ParseError> {
     }
     std::str::from_utf8(raw).map_err(|error| ParseError::Json {
         offset: error.valid_up_to(),
-        source: serde::de::Error::custom("invalid UTF-8"),
+        problem: JsonProblem::Utf8,
     })
 }
 
@@ -237,27 +311,33 @@ impl<'de> Visitor<'de> for MetadataSeed<'_, 'de> {
     }
 }
 
+/// What an event has beside the index of its object.
+#[derive(Default)]
+struct EventParts<'a> {
+    r#type: Option<&'a RawValue>,
+    has_object: bool,
+}
+
 struct EventVisitor<'i, 'a> {
     base: &'a str,
     index: &'i mut Index,
 }
 
 impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
-    type Value = WatchEventType;
+    type Value = EventParts<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a watch event")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<WatchEventType, M::Error> {
-        let mut r#type = None;
-        let mut object = false;
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<EventParts<'de>, M::Error> {
+        let mut event = EventParts::default();
         while let Some(key) = map.next_key::<&'de RawValue>()? {
             match &*decoded(key) {
-                "type" => r#type = Some(map.next_value::<&'de RawValue>()?),
+                "type" => event.r#type = Some(map.next_value()?),
                 "object" => {
                     self.index.clear();
-                    object = true;
+                    event.has_object = true;
                     map.next_value_seed(ObjectSeed {
                         base: self.base,
                         index: &mut *self.index,
@@ -268,20 +348,7 @@ impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
                 }
             }
         }
-        if !object {
-            return Err(serde::de::Error::missing_field("object"));
-        }
-        match r#type.map(decoded).as_deref() {
-            Some("ADDED") => Ok(WatchEventType::Added),
-            Some("MODIFIED") => Ok(WatchEventType::Modified),
-            Some("DELETED") => Ok(WatchEventType::Deleted),
-            Some("BOOKMARK") => Ok(WatchEventType::Bookmark),
-            Some("ERROR") => Ok(WatchEventType::Error),
-            Some(other) => Err(serde::de::Error::custom(format_args!(
-                "unknown watch event type {other}"
-            ))),
-            None => Err(serde::de::Error::missing_field("type")),
-        }
+        Ok(event)
     }
 }
 
@@ -330,7 +397,7 @@ mod tests {
         check(b"{\"metadata\":5}", "invalid JSON at byte");
         check(
             b"{\"metadata\":{\"name\":5}}",
-            "metadata.name has the value 5",
+            "metadata.name is 5, expected a string",
         );
         check(b"{\"metadata\":{\"name\":\"\xff\"}}", "at byte 21");
         check(b"[]", "invalid JSON");

@@ -88,3 +88,56 @@ fn an_event_with_escaped_names_is_an_event() {
     assert_eq!(event.r#type, meshsync_model::WatchEventType::Added);
     assert_eq!(event.object.name(), "s");
 }
+
+/// An error with its causes, and as a debugger shows it.
+fn said(error: &meshsync_model::ParseError) -> String {
+    format!("{} {error:?}", meshsync_model::error_chain(error))
+}
+
+#[test]
+fn errors_repeat_nothing_of_an_object() {
+    for object in [
+        r#""c2VjcmV0LXZhbHVl""#,
+        r#"{"metadata":"c2VjcmV0LXZhbHVl"}"#,
+        r#"{"metadata":["c2VjcmV0LXZhbHVl"]}"#,
+        r#"{"metadata":{"name":["c2VjcmV0LXZhbHVl"]}}"#,
+        r#"{"metadata":{"uid":{"c2VjcmV0LXZhbHVl":1}}}"#,
+        r#"{"data":{"p":"c2VjcmV0LXZhbHVl"#,
+        r#"{"data":{"p":"c2VjcmV0LXZhbHVl"} "x"}"#,
+    ] {
+        let mut index = Index::new();
+        let error = index.parse(object.as_bytes()).unwrap_err();
+        assert!(!said(&error).contains(VALUE), "{error:?}");
+        let line = format!(r#"{{"type":"ADDED","object":{object}}}"#);
+        let error = index.parse_event(line.as_bytes()).unwrap_err();
+        assert!(!said(&error).contains(VALUE), "{error:?}");
+    }
+}
+
+#[test]
+fn errors_are_short_whatever_they_are_about() {
+    let long = "x".repeat(1 << 20);
+    for (line, says) in [
+        (r#"{"type":"NEW","object":{}}"#.to_owned(), "NEW"),
+        (
+            format!(r#"{{"type":"{long}","object":{{}}}}"#),
+            "1048576 bytes",
+        ),
+        (r#"{"type":5,"object":{}}"#.to_owned(), "type"),
+        (r#"{"object":{}}"#.to_owned(), "type"),
+        (r#"{"type":"ADDED"}"#.to_owned(), "object"),
+        (
+            format!(
+                r#"{{"type":"ADDED","object":{{"metadata":{{"name":{}}}}}}}"#,
+                "5".repeat(1 << 20)
+            ),
+            "metadata.name",
+        ),
+    ] {
+        let mut index = Index::new();
+        let error = index.parse_event(line.as_bytes()).unwrap_err();
+        let said = said(&error);
+        assert!(said.contains(says), "{says}: {said}");
+        assert!(said.len() < 400, "{} bytes", said.len());
+    }
+}
