@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::Member;
-use crate::text::{JsonStr, MemberIter, push_json_string};
+use crate::text::{JsonStr, MemberIter, push_json_string, push_on_one_line};
 
 /// What happens to the values of Secrets on their way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -29,23 +29,9 @@ pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-config
 const DEPTH_MAX: usize = 4;
 
 /// Appends `raw`, the `data`, `binaryData` or `stringData` of a Secret, with its
-/// keys kept and every value replaced by `placeholder`. What is no object holds
-/// nothing that may leave and becomes `null`.
+/// keys kept and every value replaced by `placeholder`.
 pub(crate) fn push_redacted_map(out: &mut Vec<u8>, raw: &str, placeholder: &str) {
-    let Some(members) = MemberIter::of_object(raw) else {
-        out.extend_from_slice(b"null");
-        return;
-    };
-    out.push(b'{');
-    for (at, member) in members.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(member.key.as_bytes());
-        out.push(b':');
-        push_json_string(out, placeholder);
-    }
-    out.push(b'}');
+    push_members(out, raw, |out, _| push_json_string(out, placeholder));
 }
 
 /// The value to put for the values of a top-level field of a Secret, by its
@@ -64,25 +50,14 @@ pub(crate) fn push_redacted_annotations(out: &mut Vec<u8>, raw: &str) {
 }
 
 fn push_annotations(out: &mut Vec<u8>, raw: &str, depth: usize) {
-    let Some(members) = MemberIter::of_object(raw) else {
-        out.extend_from_slice(b"null");
-        return;
-    };
-    out.push(b'{');
-    for (at, member) in members.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(member.key.as_bytes());
-        out.push(b':');
+    push_members(out, raw, |out, member| {
         if is_last_applied(member) {
             let text = JsonStr::new(member.value).map_or(Cow::Borrowed(""), JsonStr::decode);
             push_json_string(out, &redacted_copy(&text, depth));
         } else {
-            out.extend_from_slice(member.value.as_bytes());
+            push_on_one_line(out, member.value);
         }
-    }
-    out.push(b'}');
+    });
 }
 
 /// Whether a member of a Secret's annotations is the copy kubectl keeps.
@@ -113,16 +88,18 @@ fn redacted_copy(text: &str, depth: usize) -> String {
                 if member.name() == "annotations" {
                     push_annotations(out, member.value, depth + 1);
                 } else {
-                    out.extend_from_slice(member.value.as_bytes());
+                    push_on_one_line(out, member.value);
                 }
             });
         } else {
-            out.extend_from_slice(member.value.as_bytes());
+            push_on_one_line(out, member.value);
         }
     });
     String::from_utf8(out).unwrap_or_else(|_| PLACEHOLDER.to_owned())
 }
 
+/// Appends the members of an object with what `push_value` makes of each value.
+/// What is no object holds nothing that may leave and becomes `null`.
 fn push_members(
     out: &mut Vec<u8>,
     raw: &str,
@@ -162,6 +139,13 @@ mod tests {
         out.clear();
         push_redacted_map(&mut out, r#""c2VjcmV0""#, "P");
         assert_eq!(out, b"null");
+    }
+
+    #[test]
+    fn what_is_kept_stays_on_one_line() {
+        let mut out = Vec::new();
+        push_redacted_annotations(&mut out, "{\n\"a\": {\n\"b\": \"c d\" } }");
+        assert_eq!(out, br#"{"a":{"b":"c d"}}"#);
     }
 
     #[test]

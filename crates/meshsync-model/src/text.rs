@@ -90,6 +90,16 @@ pub fn push_minified(out: &mut Vec<u8>, raw: &str) {
     }
 }
 
+/// Appends JSON text, minified only where it would break the line: servers write
+/// compact JSON.
+pub(crate) fn push_on_one_line(out: &mut Vec<u8>, raw: &str) {
+    if memchr::memchr2(b'\n', b'\r', raw.as_bytes()).is_some() {
+        push_minified(out, raw);
+    } else {
+        out.extend_from_slice(raw.as_bytes());
+    }
+}
+
 /// The members of a JSON object's text, one level deep.
 #[derive(Clone, Debug)]
 pub struct MemberIter<'a> {

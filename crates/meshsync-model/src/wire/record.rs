@@ -14,7 +14,7 @@
 //! been sent in full.
 
 use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
-use crate::text::{push_json_string, push_minified};
+use crate::text::{push_json_string, push_on_one_line};
 use crate::{Change, ContentHash, Context, Deleted, Object, ObjectRef, Resource, Secrets};
 
 /// Appends the object as a record carries it and returns the hash of it.
@@ -40,7 +40,7 @@ pub fn push_object(
         out.push(b':');
         match placeholder_for(&name).filter(|_| redact) {
             Some(placeholder) => push_redacted_map(out, member.value, placeholder),
-            None => push_value(out, member.value),
+            None => push_on_one_line(out, member.value),
         }
     }
     out.push(b'}');
@@ -73,7 +73,7 @@ fn push_metadata(
         if redact && name == "annotations" {
             push_redacted_annotations(out, member.value);
         } else {
-            push_value(out, member.value);
+            push_on_one_line(out, member.value);
         }
         if name == "resourceVersion" {
             version = Some((start, out.len(), first));
@@ -85,15 +85,6 @@ fn push_metadata(
         let comma = usize::from(first && out.get(end) == Some(&b','));
         start..end + comma
     })
-}
-
-fn push_value(out: &mut Vec<u8>, raw: &str) {
-    // Servers write compact JSON; one that does not must not break the line.
-    if memchr::memchr2(b'\n', b'\r', raw.as_bytes()).is_some() {
-        push_minified(out, raw);
-    } else {
-        out.extend_from_slice(raw.as_bytes());
-    }
 }
 
 fn push_type(out: &mut Vec<u8>, resource: &Resource) {
