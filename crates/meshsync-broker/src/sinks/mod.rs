@@ -67,15 +67,22 @@ pub fn open(url: &str) -> Result<Box<dyn Sink>, SinkUrlError> {
     })
 }
 
-/// A URL fit for a message: what stands before an `@` is not repeated.
+/// A URL fit for a message: neither what stands before an `@` nor what stands
+/// behind a `?` or `#` is repeated.
 fn without_user_info(url: &str) -> String {
-    match url.rsplit_once('@') {
-        Some((before, host)) => match before.split_once("://") {
-            Some((scheme, _)) => format!("{scheme}://{host}"),
-            None => host.to_owned(),
-        },
-        None => url.to_owned(),
+    let (scheme, rest) = url
+        .find("://")
+        .map_or(("", url), |at| url.split_at(at + "://".len()));
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if rest.contains('@') {
+        // Credentials that had to be escaped, likely: who knows where they begin.
+        return format!("{scheme}…");
     }
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let path = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    format!("{scheme}{host}{path}")
 }
 
 #[cfg(test)]
@@ -105,5 +112,17 @@ mod tests {
             "{unknown}"
         );
         assert!(!unknown.contains("hunter2"));
+        for url in [
+            "kafka://host?password=hunter2",
+            "kafka://host#hunter2",
+            "kafka://host/topic?password=a@hunter2",
+            "kafka://hunter2/x@host",
+            "kafka://hunter2?@host",
+            "hunter2@host",
+        ] {
+            let unknown = error(url);
+            assert!(!unknown.contains("hunter2"), "{unknown}");
+        }
+        assert!(error("kafka://host/topic?x=y").contains("\"kafka://host/topic\""));
     }
 }

@@ -100,8 +100,18 @@ fn parse_one(text: &str) -> Result<(String, Credentials), SinkUrlError> {
         .host_str()
         .filter(|host| !host.is_empty())
         .ok_or_else(|| invalid(text, "no host found: write nats://HOST:4222"))?;
-    if let Some(unknown) = url.query() {
-        return Err(invalid(text, &format!("unknown option {unknown:?}")));
+    if url.query().is_some() {
+        let names = option_names(&url);
+        return Err(invalid(
+            text,
+            &format!("unknown option{names}: credentials stand before the host, TOKEN@HOST"),
+        ));
+    }
+    if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+        return Err(invalid(
+            text,
+            "nothing may follow the port: in a token or password write %2F for /, %23 for #, %3F for ?",
+        ));
     }
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let credentials = match (url.username(), url.password()) {
@@ -111,6 +121,16 @@ fn parse_one(text: &str) -> Result<(String, Credentials), SinkUrlError> {
     };
     let port = url.port().unwrap_or(4222);
     Ok((format!("{}://{host}:{port}", url.scheme()), credentials))
+}
+
+/// The names of a URL's options, as far as they look like names: a value is
+/// never repeated.
+fn option_names(url: &Url) -> String {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    url.query_pairs()
+        .filter(|(name, value)| !value.is_empty() && is_name(name))
+        .map(|(name, _)| format!(" {name}"))
+        .collect()
 }
 
 fn invalid(url: &str, problem: &str) -> SinkUrlError {
@@ -167,10 +187,18 @@ mod tests {
             "nats://hunter2@",
             "nats://hunter2@host:99999",
             "nats://hunter2@host?x=y",
+            "nats://host:4222?token=hunter2",
+            "nats://host:4222?hunter2",
+            "nats://host?token=a@hunter2",
+            "nats://hunter2?x=1@host",
+            "nats://hunter2/y@host",
+            "nats://host#hunter2",
         ] {
             let error = NatsUrl::parse(text).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
+        let error = NatsUrl::parse("nats://host?token=hunter2").unwrap_err();
+        assert!(error.to_string().contains("option token"), "{error}");
         assert!(NatsUrl::parse("").is_err());
     }
 
