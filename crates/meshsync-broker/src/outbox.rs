@@ -1,12 +1,12 @@
 //! The outbox: bounded, keyed, newest state wins, deletes are never dropped.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
-use meshsync_model::{EventType, ObjectKey, Resource};
+use meshsync_model::{EventType, ObjectKey, Resource, ResourceId};
 
 use crate::{Batch, Delivery};
 
@@ -71,6 +71,8 @@ pub struct Outbox {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     by_key: HashTable<usize>,
+    /// The barrier that waits for a resource, and the one for all of them.
+    barriers: HashMap<Option<ResourceId>, usize>,
     order: VecDeque<usize>,
     /// How many places in `order` are of emptied slots.
     empty: usize,
@@ -113,6 +115,7 @@ impl Outbox {
             slots: Vec::new(),
             free: Vec::new(),
             by_key: HashTable::new(),
+            barriers: HashMap::new(),
             order: VecDeque::new(),
             empty: 0,
             hasher: RandomState::new(),
@@ -256,20 +259,16 @@ impl Outbox {
     /// same resource (or, for `None`, of all resources) gives way to it, so that
     /// their number is bounded by the number of resources.
     pub fn synced(&mut self, resource: Option<Arc<Resource>>, payload: Bytes) {
-        let older = self.order.iter().position(|&at| {
-            self.slots[at].as_ref().is_some_and(|slot| {
-                matches!(slot.content, Content::Synced { .. })
-                    && slot.resource.as_ref().map(|r| r.id()) == resource.as_ref().map(|r| r.id())
-            })
-        });
-        if let Some(at) = older.map(|position| self.order[position]) {
-            self.drop_slot(at);
+        let of = resource.as_ref().map(|resource| resource.id());
+        if let Some(&older) = self.barriers.get(&of) {
+            self.drop_slot(older);
         }
         self.queued_bytes += OVERHEAD_BYTES + payload.len();
-        self.insert(Slot {
+        let at = self.insert(Slot {
             resource,
             content: Content::Synced { payload },
         });
+        self.barriers.insert(of, at);
     }
 
     /// Takes deliveries from the front, at least one where there is one, up to
@@ -356,10 +355,17 @@ impl Outbox {
     }
 
     fn unlink(&mut self, at: usize) {
-        if key_of(&self.slots, at).is_some() {
-            let hash = hash_of(&self.slots, &self.hasher, at);
-            if let Ok(entry) = self.by_key.find_entry(hash, |&other| other == at) {
-                entry.remove();
+        let Some(slot) = &self.slots[at] else { return };
+        match &slot.content {
+            Content::Object { key, .. } => {
+                let hash = self.hasher.hash_one(&**key);
+                if let Ok(entry) = self.by_key.find_entry(hash, |&other| other == at) {
+                    entry.remove();
+                }
+            }
+            Content::Synced { .. } => {
+                let of = slot.resource.as_ref().map(|resource| resource.id());
+                self.barriers.remove(&of);
             }
         }
     }

@@ -194,6 +194,35 @@ fn a_barrier_keeps_its_place_and_an_older_one_gives_way() {
     assert_eq!(left, ["a1", "b1", "s2", ""]);
 }
 
+#[test]
+fn there_is_one_barrier_a_resource_however_often_it_is_in_sync() {
+    let services = Arc::new(Resource::new(
+        Gvk::new("", "v1", "Service"),
+        "services",
+        true,
+    ));
+    let mut outbox = Outbox::new(1 << 20);
+    for n in 0..1000 {
+        outbox.synced(Some(resource()), Bytes::from(format!("pods {n}")));
+        outbox.synced(
+            Some(Arc::clone(&services)),
+            Bytes::from(format!("services {n}")),
+        );
+        outbox.synced(None, Bytes::from(format!("all {n}")));
+        assert!(outbox.len() <= 3);
+        if n % 100 == 50 {
+            let batch = outbox.take(1);
+            assert_eq!(batch.deliveries[0].payload, format!("pods {n}"));
+            outbox.commit(&batch);
+        }
+    }
+    let left: Vec<_> = drain(&mut outbox)
+        .into_iter()
+        .map(|(_, payload)| payload)
+        .collect();
+    assert_eq!(left, ["pods 999", "services 999", "all 999"]);
+}
+
 /// What a sink and a caller with a ledger do to an outbox, checked against the
 /// plain list of what happened.
 #[derive(Clone, Debug)]
