@@ -64,6 +64,11 @@ impl WatchPlan {
         self.resources.is_empty()
     }
 
+    /// Adds a resource of an earlier plan that is not to be given up yet.
+    pub fn keep(&mut self, resource: Resource) {
+        self.resources.entry(resource.id()).or_insert(resource);
+    }
+
     /// What to do to get from here to `next`.
     ///
     /// A resource whose watch would be the same is not in it, whatever else changed about the

@@ -70,17 +70,7 @@ impl RequestError {
 
     /// The error with its causes, on one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.ends_with(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
-            }
-            cause = error.source();
-        }
-        text
+        meshsync_model::error_chain(self)
     }
 }
 
@@ -156,6 +146,9 @@ struct Details {
     retry_after_seconds: u64,
 }
 
+/// Of a server's explanation this much is kept.
+const MESSAGE_CHARS_MAX: usize = 500;
+
 #[derive(Deserialize)]
 struct ErrorEvent {
     object: Status,
@@ -167,7 +160,7 @@ impl From<Status> for Refusal {
         Self {
             code: status.code,
             reason: status.reason,
-            message: status.message,
+            message: status.message.chars().take(MESSAGE_CHARS_MAX).collect(),
             retry_after: (seconds > 0).then(|| Duration::from_secs(seconds)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use meshsync_model::{Change, ContentHash, Context, Deleted, Object};
+use meshsync_model::{Change, Context, Deleted, Object};
 
 use crate::SinkSet;
 
@@ -16,14 +16,14 @@ pub trait Deliver: Send {
 
     /// Offers the latest state of an object to the sinks of `to`, as added to
     /// those that are not in `given` and as modified to those that are. Returns
-    /// the sinks that took it and the content hash.
+    /// the sinks that took it.
     fn state(
         &mut self,
         context: &Context<'_>,
         object: &Object<'_>,
         to: SinkSet,
         given: SinkSet,
-    ) -> (SinkSet, ContentHash);
+    ) -> SinkSet;
 
     /// Offers a delete to the sinks of `to`. Returns those that need no more
     /// telling.
@@ -44,6 +44,9 @@ pub trait Deliver: Send {
 pub trait Room: Send {
     /// Waits until every sink that can be reached has room.
     fn free(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// The sinks that can be reached: only they can be given what they lack.
+    fn reachable(&self) -> SinkSet;
 
     /// Waits until a sink that refused something since the last call may take it
     /// now.

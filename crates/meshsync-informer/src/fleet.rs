@@ -15,6 +15,7 @@ use crate::Deliver;
 use crate::api::RequestError;
 use crate::client::Connection;
 use crate::discover::Discovery;
+use crate::picture::Graves;
 use crate::status::StatusBoard;
 use crate::task::{Setup, Task};
 
@@ -37,6 +38,14 @@ const HINT_DELAYS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(4),
 ];
+
+/// A resource that discovery no longer names is believed to be gone after this
+/// time, or when its own requests are answered with 404.
+const MISSING_MIN: Duration = Duration::from_secs(3);
+
+/// A resource whose task panicked starts over after this time, then twice that,
+/// up to a minute or so.
+const PANIC_DELAY: Duration = Duration::from_secs(1);
 
 /// What a fleet observes and how.
 #[derive(Debug)]
@@ -61,7 +70,11 @@ pub struct Fleet {
     plan: WatchPlan,
     members: HashMap<ResourceId, Member>,
     by_task: HashMap<Id, ResourceId>,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Graves>,
+    /// How often a resource's task panicked.
+    panics: HashMap<ResourceId, u32>,
+    /// Since when discovery no longer names a resource of the plan.
+    missing: HashMap<ResourceId, Instant>,
     lists: Arc<Semaphore>,
     hint: Arc<Notify>,
     stop: CancellationToken,
@@ -70,6 +83,7 @@ pub struct Fleet {
 #[derive(Debug)]
 struct Member {
     retire: CancellationToken,
+    hand_over: CancellationToken,
     /// What takes its place when it has retired.
     then: Option<Resource>,
 }
@@ -84,6 +98,8 @@ impl Fleet {
             members: HashMap::new(),
             by_task: HashMap::new(),
             tasks: JoinSet::new(),
+            panics: HashMap::new(),
+            missing: HashMap::new(),
             lists: Arc::new(Semaphore::new(LISTS_IN_FLIGHT_MAX)),
             hint: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
@@ -134,7 +150,7 @@ impl Fleet {
                 }
             }
             asked = Instant::now();
-            let changed = tokio::select! {
+            let again = tokio::select! {
                 () = stop.cancelled() => break,
                 refreshed = discovery.refresh(&self.config.connection.client) => match refreshed {
                     Ok(catalog) => {
@@ -145,9 +161,8 @@ impl Fleet {
                 },
             };
             hinted = match hinted {
-                Some((since, delay)) if !changed && delay + 1 < HINT_DELAYS.len() => {
-                    Some((since, delay + 1))
-                }
+                Some((since, delay)) if delay + 1 < HINT_DELAYS.len() => Some((since, delay + 1)),
+                _ if again => Some((Instant::now(), 0)),
                 _ => None,
             };
         }
@@ -155,12 +170,13 @@ impl Fleet {
         Ok(())
     }
 
-    /// Moves from the present plan to `next`; returns whether they differ.
+    /// Moves from the present plan to `next`; returns whether to ask again soon.
     fn apply<D: Deliver + 'static>(
         &mut self,
-        next: WatchPlan,
+        mut next: WatchPlan,
         deliver: &mut impl FnMut() -> D,
     ) -> bool {
+        let kept = self.keep_missing(&mut next);
         let delta = self.plan.delta(&next);
         self.plan = next;
         for resource in &delta.stop {
@@ -176,24 +192,37 @@ impl Fleet {
         for resource in &delta.start {
             match self.members.get_mut(&resource.id()) {
                 // The one before is still on its way out.
-                Some(member) => member.then = Some(resource.clone()),
-                None => self.start(resource.clone(), deliver()),
+                Some(member) => {
+                    member.then = Some(resource.clone());
+                    member.hand_over.cancel();
+                }
+                None => self.start(resource.clone(), deliver(), Graves::new(), Duration::ZERO),
             }
         }
-        !delta.is_empty()
+        kept
     }
 
     fn retire(&mut self, id: &ResourceId, then: Option<Resource>) {
         if let Some(member) = self.members.get_mut(id) {
+            if then.is_some() {
+                member.hand_over.cancel();
+            }
             member.then = then;
             member.retire.cancel();
         }
     }
 
-    fn start<D: Deliver + 'static>(&mut self, resource: Resource, deliver: D) {
+    fn start<D: Deliver + 'static>(
+        &mut self,
+        resource: Resource,
+        deliver: D,
+        graves: Graves,
+        delay: Duration,
+    ) {
         let id = resource.id();
         let resource = Arc::new(resource);
         let retire = CancellationToken::new();
+        let hand_over = CancellationToken::new();
         let task = Task::new(Setup {
             client: self.config.connection.client.clone(),
             status: self.board.enter(&resource),
@@ -206,20 +235,28 @@ impl Fleet {
             discover: Some(Arc::clone(&self.hint)),
             stop: self.stop.clone(),
             retire: retire.clone(),
+            hand_over: hand_over.clone(),
+            graves,
+            delay,
         });
         let handle = self.tasks.spawn(task.run());
         self.by_task.insert(handle.id(), id.clone());
-        self.members.insert(id, Member { retire, then: None });
+        let member = Member {
+            retire,
+            hand_over,
+            then: None,
+        };
+        self.members.insert(id, member);
     }
 
     fn joined<D: Deliver + 'static>(
         &mut self,
-        joined: Result<(Id, ()), tokio::task::JoinError>,
+        joined: Result<(Id, Graves), tokio::task::JoinError>,
         deliver: &mut impl FnMut() -> D,
     ) {
-        let (task, failed) = match &joined {
-            Ok((task, ())) => (*task, false),
-            Err(error) => (error.id(), true),
+        let task = match &joined {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
         };
         let Some(id) = self.by_task.remove(&task) else {
             return;
@@ -228,16 +265,45 @@ impl Fleet {
             return;
         };
         self.board.leave(&id);
-        let next = if failed {
-            // A defect of ours: the resource starts over, the others go on.
-            tracing::error!(resource = %id, "the task of a resource panicked; started again");
-            self.plan.find(&id).cloned()
-        } else {
-            member.then
-        };
-        if let Some(resource) = next {
-            self.start(resource, deliver());
+        match joined {
+            Ok((_, graves)) => {
+                self.panics.remove(&id);
+                if let Some(resource) = member.then {
+                    self.start(resource, deliver(), graves, Duration::ZERO);
+                }
+            }
+            // A defect of ours: the resource starts over after a while, the
+            // others go on.
+            Err(_) => {
+                let panics = self.panics.entry(id.clone()).or_default();
+                let delay = PANIC_DELAY.saturating_mul(1 << (*panics).min(6));
+                *panics += 1;
+                tracing::error!(resource = %id, ?delay, "the task of a resource panicked; it starts over");
+                if let Some(resource) = self.plan.find(&id).cloned() {
+                    self.start(resource, deliver(), Graves::new(), delay);
+                }
+            }
         }
+    }
+
+    /// Keeps resources in a new plan that discovery has only just stopped naming:
+    /// a server that is starting may not know all of its own yet. They go when
+    /// their own requests are answered with 404, or after a while.
+    fn keep_missing(&mut self, next: &mut WatchPlan) -> bool {
+        let now = Instant::now();
+        let mut kept = false;
+        let missing: Vec<Resource> = self.plan.delta(next).stop;
+        self.missing
+            .retain(|id, _| missing.iter().any(|resource| resource.id() == *id));
+        for resource in missing {
+            let id = resource.id();
+            let since = *self.missing.entry(id.clone()).or_insert(now);
+            if now - since < MISSING_MIN && !self.board.is_gone(&id) {
+                next.keep(resource);
+                kept = true;
+            }
+        }
+        kept
     }
 
     fn warn_unmatched(&self, catalog: &Catalog) {

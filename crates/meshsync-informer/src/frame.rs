@@ -53,6 +53,9 @@ pub enum FrameError {
         /// Where in the body.
         offset: usize,
     },
+    /// A list from which no watch can start.
+    #[error("the list has no resourceVersion")]
+    NoVersion,
     /// The body ended early.
     #[error("the response ended after {bytes} bytes, in the middle of the list")]
     Truncated {

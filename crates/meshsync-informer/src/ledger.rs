@@ -1,14 +1,19 @@
 //! The ledger: what is known of every object of one resource, without the object.
 //!
-//! Per object it holds uid, resourceVersion, content hash, and for each sink
+//! Per object it holds uid, resourceVersion, and for each sink
 //! whether it was given the object, still has to be given its latest state
 //! (*dirty*), or still has to be told of a delete (a *grave*). Pure, and owned
 //! by its resource's task alone.
 
-use hashbrown::{Equivalent, HashMap};
-use meshsync_model::{ContentHash, ObjectRef, ResourceVersion, Uid};
+use hashbrown::{Equivalent, HashMap, HashSet};
+use meshsync_model::{ObjectRef, ResourceVersion, Uid};
 
+use self::debts::Debts;
+use self::namespaces::Namespaces;
 use crate::SinkSet;
+
+mod debts;
+mod namespaces;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -18,8 +23,9 @@ pub struct Ledger {
     /// Number of the pass over all objects that is or was last under way.
     pass: u32,
     live: u64,
-    /// Entries for which some sink is dirty or has a grave.
-    owing: u64,
+    debts: Debts,
+    /// Where the graves are.
+    mourning: HashSet<Key>,
 }
 
 /// What a state of an object means.
@@ -68,12 +74,16 @@ impl Equivalent<Key> for BorrowedKey<'_> {
 struct Entry {
     uid: Uid,
     version: ResourceVersion,
-    hash: Option<[u8; 16]>,
     pass: u32,
     live: bool,
     given: SinkSet,
     dirty: SinkSet,
-    graves: Vec<Grave>,
+    /// Rarely any: a box keeps entries small.
+    #[expect(
+        clippy::box_collection,
+        reason = "eight bytes in every entry instead of 24"
+    )]
+    graves: Option<Box<Vec<Grave>>>,
 }
 
 /// A delete that some sinks have not taken yet.
@@ -86,14 +96,32 @@ pub struct Grave {
 }
 
 impl Entry {
-    fn owes(&self) -> bool {
-        !self.graves.is_empty() || (self.live && !self.dirty.is_empty())
+    fn new(uid: &str, version: &str, pass: u32) -> Self {
+        Self {
+            uid: Uid::new(uid),
+            version: ResourceVersion::new(version),
+            pass,
+            live: true,
+            given: SinkSet::NONE,
+            dirty: SinkSet::NONE,
+            graves: None,
+        }
+    }
+
+    /// The sinks that lack the latest state, and those that have graves.
+    fn owed(&self) -> (SinkSet, SinkSet) {
+        let dirty = if self.live { self.dirty } else { SinkSet::NONE };
+        (dirty, self.mourned())
     }
 
     fn mourned(&self) -> SinkSet {
-        self.graves
+        self.graves()
             .iter()
             .fold(SinkSet::NONE, |set, grave| set.with(grave.pending))
+    }
+
+    fn graves(&self) -> &[Grave] {
+        self.graves.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -113,9 +141,19 @@ impl Ledger {
         self.live == 0
     }
 
-    /// Whether some sink still has to be given or told something.
-    pub fn owes(&self) -> bool {
-        self.owing > 0
+    /// For how many objects some sink is owed a state or a delete.
+    pub fn owed_count(&self) -> u64 {
+        self.debts.entries()
+    }
+
+    /// The sinks that are owed something.
+    pub fn owed(&self) -> SinkSet {
+        self.debts.sinks()
+    }
+
+    /// The sinks that have not the latest state of some live object.
+    pub fn dirty_sinks(&self) -> SinkSet {
+        self.debts.dirty_sinks()
     }
 
     /// Begins a pass over all objects. One that was under way is forgotten;
@@ -124,22 +162,19 @@ impl Ledger {
         self.pass = self.pass.wrapping_add(1);
     }
 
-    /// For how many objects some sink is owed a state or a delete.
-    pub fn owed_count(&self) -> u64 {
-        self.owing
-    }
-
     /// Takes a state of an object.
     pub fn apply(&mut self, object: ObjectRef<'_>, version: &str) -> Seen {
         let pass = self.pass;
-        let namespace = self.namespaces.intern(object.namespace);
-        let key = BorrowedKey {
-            namespace,
-            name: object.name,
-        };
-        let Some(entry) = self.entries.get_mut(&key) else {
+        let Some(entry) = self
+            .namespaces
+            .find(object.namespace)
+            .and_then(|namespace| {
+                self.entries
+                    .get_mut(&BorrowedKey::new(namespace, object.name))
+            })
+        else {
             let key = Key {
-                namespace,
+                namespace: self.namespaces.retain(object.namespace),
                 name: object.name.into(),
             };
             self.entries
@@ -149,7 +184,7 @@ impl Ledger {
         };
         entry.pass = pass;
         if !entry.live {
-            let graves = std::mem::take(&mut entry.graves);
+            let graves = entry.graves.take();
             *entry = Entry {
                 graves,
                 ..Entry::new(object.uid, version, pass)
@@ -158,11 +193,14 @@ impl Ledger {
             return Seen::Added;
         }
         if !entry.uid.matches(object.uid) {
-            let owed = entry.owes();
-            let fresh = Entry::new(object.uid, version, pass);
-            let graves = std::mem::take(&mut entry.graves);
-            let old = std::mem::replace(entry, Entry { graves, ..fresh });
-            self.owing = self.owing - u64::from(owed) + u64::from(entry.owes());
+            let before = entry.owed();
+            let graves = entry.graves.take();
+            let next = Entry {
+                graves,
+                ..Entry::new(object.uid, version, pass)
+            };
+            let old = std::mem::replace(entry, next);
+            self.debts.shift(before, entry.owed());
             return Seen::Reborn(Gone {
                 uid: old.uid,
                 given: old.given,
@@ -185,18 +223,17 @@ impl Ledger {
         if !entry.live || other {
             return None;
         }
-        let owed = entry.owes();
+        let before = entry.owed();
         entry.live = false;
         entry.dirty = SinkSet::NONE;
         let gone = Gone {
             uid: entry.uid.clone(),
-            given: entry.given,
+            given: std::mem::take(&mut entry.given),
         };
-        entry.given = SinkSet::NONE;
-        self.owing = self.owing - u64::from(owed) + u64::from(entry.owes());
+        self.debts.shift(before, entry.owed());
         self.live -= 1;
-        if entry.graves.is_empty() {
-            self.entries.remove(&key);
+        if entry.graves().is_empty() {
+            self.forget(&key);
         }
         Some(gone)
     }
@@ -209,6 +246,12 @@ impl Ledger {
             .filter(|(_, entry)| entry.live && entry.pass != self.pass)
             .map(|(key, entry)| self.owned(key, entry.uid.to_string()))
             .collect()
+    }
+
+    /// Whether the pass under way, or a change since, has shown this object.
+    pub fn is_seen(&self, object: ObjectRef<'_>) -> bool {
+        self.entry(object)
+            .is_some_and(|entry| entry.live && entry.pass == self.pass)
     }
 
     /// Every object there is.
@@ -233,24 +276,15 @@ impl Ledger {
     }
 
     /// Notes which sinks of `wanted` took the latest state of a live object.
-    pub fn settle(
-        &mut self,
-        object: ObjectRef<'_>,
-        wanted: SinkSet,
-        taken: SinkSet,
-        hash: Option<ContentHash>,
-    ) {
+    pub fn settle(&mut self, object: ObjectRef<'_>, wanted: SinkSet, taken: SinkSet) {
         let Some(key) = self.key(object) else { return };
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        let owed = entry.owes();
+        let before = entry.owed();
         entry.given = entry.given.with(taken);
         entry.dirty = entry.dirty.without(taken).with(wanted.without(taken));
-        if let Some(hash) = hash {
-            entry.hash = Some(hash.as_u128().to_le_bytes());
-        }
-        self.owing = self.owing - u64::from(owed) + u64::from(entry.owes());
+        self.debts.shift(before, entry.owed());
     }
 
     /// Remembers a delete that the sinks of `pending` have not taken.
@@ -258,27 +292,39 @@ impl Ledger {
         if pending.is_empty() {
             return;
         }
-        let pass = self.pass;
-        let namespace = self.namespaces.intern(object.namespace);
+        let known = self
+            .key(object)
+            .filter(|key| self.entries.contains_key(key));
+        let namespace = match known {
+            Some(key) => key.namespace,
+            None => self.namespaces.retain(object.namespace),
+        };
         let key = Key {
             namespace,
             name: object.name.into(),
         };
+        let pass = self.pass;
+        self.mourning.insert(key.clone());
         let entry = self.entries.entry(key).or_insert_with(|| Entry {
             live: false,
             ..Entry::new("", "", pass)
         });
-        let owed = entry.owes();
-        entry.graves.push(Grave { uid, pending });
-        self.owing = self.owing - u64::from(owed) + 1;
+        let before = entry.owed();
+        entry
+            .graves
+            .get_or_insert_default()
+            .push(Grave { uid, pending });
+        self.debts.shift(before, entry.owed());
     }
 
-    /// Every object with a grave.
+    /// Every object with graves, each object's in their order.
     pub fn graves(&self) -> Vec<(OwnedRef, Vec<Grave>)> {
-        self.entries
+        self.mourning
             .iter()
-            .filter(|(_, entry)| !entry.graves.is_empty())
-            .map(|(key, entry)| (self.owned(key, String::new()), entry.graves.clone()))
+            .filter_map(|key| {
+                let graves = self.entries.get(key)?.graves().to_vec();
+                Some((self.owned(key, String::new()), graves))
+            })
             .collect()
     }
 
@@ -288,14 +334,21 @@ impl Ledger {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        let owed = entry.owes();
-        for grave in entry.graves.iter_mut().filter(|grave| grave.uid == *uid) {
-            grave.pending = grave.pending.without(told);
+        let before = entry.owed();
+        if let Some(graves) = &mut entry.graves {
+            for grave in graves.iter_mut().filter(|grave| grave.uid == *uid) {
+                grave.pending = grave.pending.without(told);
+            }
+            graves.retain(|grave| !grave.pending.is_empty());
         }
-        entry.graves.retain(|grave| !grave.pending.is_empty());
-        self.owing = self.owing - u64::from(owed) + u64::from(entry.owes());
-        if !entry.live && entry.graves.is_empty() {
-            self.entries.remove(&key);
+        self.debts.shift(before, entry.owed());
+        if entry.graves().is_empty() {
+            entry.graves = None;
+            let live = entry.live;
+            self.mourning.remove(&key);
+            if !live {
+                self.forget(&key);
+            }
         }
     }
 
@@ -310,39 +363,19 @@ impl Ledger {
             .map_or(SinkSet::NONE, |entry| entry.dirty.without(entry.mourned()))
     }
 
-    /// How many live objects some sink has not the latest state of.
-    pub fn dirty_count(&self) -> usize {
-        self.entries
-            .values()
-            .filter(|entry| entry.live && !entry.dirty.is_empty())
-            .count()
-    }
-
-    /// The sinks that are owed something.
-    pub fn owed(&self) -> SinkSet {
-        if self.owing == 0 {
-            return SinkSet::NONE;
-        }
-        self.entries.values().fold(SinkSet::NONE, |set, entry| {
-            let dirty = if entry.live {
-                entry.dirty
-            } else {
-                SinkSet::NONE
-            };
-            set.with(dirty).with(entry.mourned())
-        })
-    }
-
     fn entry(&self, object: ObjectRef<'_>) -> Option<&Entry> {
         self.entries.get(&self.key(object)?)
     }
 
     fn key<'a>(&self, object: ObjectRef<'a>) -> Option<BorrowedKey<'a>> {
         let namespace = self.namespaces.find(object.namespace)?;
-        Some(BorrowedKey {
-            namespace,
-            name: object.name,
-        })
+        Some(BorrowedKey::new(namespace, object.name))
+    }
+
+    fn forget(&mut self, key: &BorrowedKey<'_>) {
+        if self.entries.remove(key).is_some() {
+            self.namespaces.release(key.namespace);
+        }
     }
 
     fn owned(&self, key: &Key, uid: String) -> OwnedRef {
@@ -354,18 +387,9 @@ impl Ledger {
     }
 }
 
-impl Entry {
-    fn new(uid: &str, version: &str, pass: u32) -> Self {
-        Self {
-            uid: Uid::new(uid),
-            version: ResourceVersion::new(version),
-            hash: None,
-            pass,
-            live: true,
-            given: SinkSet::NONE,
-            dirty: SinkSet::NONE,
-            graves: Vec::new(),
-        }
+impl<'a> BorrowedKey<'a> {
+    fn new(namespace: u32, name: &'a str) -> Self {
+        Self { namespace, name }
     }
 }
 
@@ -388,38 +412,6 @@ impl OwnedRef {
             name: &self.name,
             uid: &self.uid,
         }
-    }
-}
-
-/// Namespace names, each kept once. Number 0 is no namespace.
-#[derive(Debug, Default)]
-struct Namespaces {
-    names: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
-}
-
-impl Namespaces {
-    fn intern(&mut self, namespace: Option<&str>) -> u32 {
-        let Some(namespace) = namespace else { return 0 };
-        if let Some(number) = self.numbers.get(namespace) {
-            return *number;
-        }
-        self.names.push(namespace.into());
-        let number = self.names.len() as u32;
-        self.numbers.insert(namespace.into(), number);
-        number
-    }
-
-    fn find(&self, namespace: Option<&str>) -> Option<u32> {
-        match namespace {
-            None => Some(0),
-            Some(namespace) => self.numbers.get(namespace).copied(),
-        }
-    }
-
-    fn name(&self, number: u32) -> Option<Box<str>> {
-        let at = (number as usize).checked_sub(1)?;
-        self.names.get(at).cloned()
     }
 }
 

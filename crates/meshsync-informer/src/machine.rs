@@ -80,7 +80,11 @@ pub enum Answer {
     /// The request, or the stream, was refused.
     Refused(Refusal),
     /// The stream ended as watches do.
-    Ended,
+    Ended {
+        /// Whether it lived as long as a healthy watch does. An end right after
+        /// the beginning is no way to go on at once.
+        lived: bool,
+    },
     /// No answer, a broken connection, silence, or a body that cannot be read.
     Broken,
 }
@@ -138,6 +142,9 @@ pub struct Machine {
     too_large: u32,
     /// How many lists in a row expired between their pages.
     expired_lists: u32,
+    /// How many lists there were in a row without a watch in between that
+    /// brought anything or lived.
+    relists: u32,
     wait: Option<Duration>,
 }
 
@@ -160,6 +167,7 @@ impl Machine {
             failures: 0,
             too_large: 0,
             expired_lists: 0,
+            relists: 0,
             wait: None,
         }
     }
@@ -220,6 +228,7 @@ impl Machine {
                         version: own,
                     }
                     | State::Watch { version: own } => {
+                        self.relists = 0;
                         *own = version;
                     }
                     // Initial events are in no order: no position before the end.
@@ -244,7 +253,7 @@ impl Machine {
                 self.state = State::Page { continue_token };
                 Meaning::Continue
             }
-            Answer::Ended => self.ended(jitter),
+            Answer::Ended { lived } => self.ended(lived, jitter),
             Answer::Broken => self.broken(jitter),
             Answer::Refused(refusal) => self.refused(&refusal, jitter),
         }
@@ -281,7 +290,7 @@ impl Machine {
         self.too_large = 0;
     }
 
-    fn ended(&mut self, jitter: f64) -> Meaning {
+    fn ended(&mut self, lived: bool, jitter: f64) -> Meaning {
         match &self.state {
             State::WatchList {
                 complete: true,
@@ -291,11 +300,14 @@ impl Machine {
                 self.state = State::Watch {
                     version: version.clone(),
                 };
-                // An end without any event before it is no way to go on at once.
-                if self.failures > 0 {
+                if lived {
+                    self.progress();
+                    self.relists = 0;
+                } else if self.failures > 0 {
                     self.back_off(jitter);
+                } else {
+                    self.failures = 1;
                 }
-                self.failures += 1;
                 Meaning::Continue
             }
             // The initial events or the list are not complete.
@@ -337,8 +349,7 @@ impl Machine {
             }
             // Nothing in a request but its position can be wrong.
             400 | 422 => {
-                self.back_off(jitter);
-                self.state = State::Empty;
+                self.relist_later(jitter);
                 Meaning::Failing
             }
             403..=405 => {
@@ -361,8 +372,10 @@ impl Machine {
                 }
                 if let Some(after) = refusal.retry_after {
                     let after = after.min(RETRY_AFTER_MAX);
-                    // Not all at once when the time is over.
-                    self.wait = Some(after + after.mul_f64(jitter * 0.25));
+                    // Not all at once when the time is over, and never sooner
+                    // than without the server's word.
+                    let after = after + after.mul_f64(jitter * 0.25);
+                    self.wait = self.wait.max(Some(after));
                 }
                 if matches!(
                     self.state,
@@ -390,13 +403,28 @@ impl Machine {
             self.expired_lists += 1;
             self.paged = self.expired_lists < 2;
         }
-        if self.failures > 0 {
-            self.back_off(jitter);
+        self.failures += 1;
+        self.relist_later(jitter);
+        if self.failures > 1 || self.relists > 2 {
+            Meaning::Failing
         } else {
-            self.failures = 1;
+            Meaning::Continue
         }
+    }
+
+    /// Lists everything again: the first time at once, then with back-off until
+    /// a watch has brought something.
+    fn relist_later(&mut self, jitter: f64) {
         self.state = State::Empty;
-        Meaning::Continue
+        if self.relists > 0 {
+            self.wait = Some(exponential(
+                BACK_OFF_MIN,
+                BACK_OFF_MAX,
+                self.relists,
+                jitter,
+            ));
+        }
+        self.relists += 1;
     }
 
     fn is_watch_list_request(&self) -> bool {

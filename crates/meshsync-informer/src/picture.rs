@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use meshsync_discovery::NamespaceSelection;
 use meshsync_model::{Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, Tier};
 
-use crate::ledger::{Gone, Ledger, OwnedRef, Seen};
+use crate::ledger::{Gone, Grave, Ledger, OwnedRef, Seen};
 use crate::status::ResourceStatus;
 use crate::{Deliver, SinkSet};
 
@@ -21,8 +21,13 @@ pub(crate) struct Picture<D> {
     status: Arc<ResourceStatus>,
     /// Sinks that have not been told that the last complete pass is complete.
     unsynced: SinkSet,
+    /// Objects that the last pass did not show are being looked at one by one.
+    confirming: bool,
     version: String,
 }
+
+/// Deletes that sinks have not been told of, by object.
+pub(crate) type Graves = Vec<(OwnedRef, Vec<Grave>)>;
 
 impl<D: Deliver> Picture<D> {
     pub(crate) fn new(
@@ -40,6 +45,7 @@ impl<D: Deliver> Picture<D> {
             deliver,
             status,
             unsynced: SinkSet::NONE,
+            confirming: false,
             version: String::new(),
         }
     }
@@ -68,7 +74,7 @@ impl<D: Deliver> Picture<D> {
         }
         self.status.event();
         self.offer(object, self.deliver.sinks());
-        self.note_sizes();
+        self.settled_up();
     }
 
     /// The last state of an object that is gone.
@@ -76,74 +82,117 @@ impl<D: Deliver> Picture<D> {
         if let Some(gone) = self.ledger.remove(object.object_ref()) {
             self.status.event();
             self.tell_gone(Deleted::Last(object), &gone);
-            self.note_sizes();
+            self.settled_up();
         }
     }
 
     /// The pass is complete: what it has not shown is gone. When parts of it
-    /// could not be read, nothing is known to be gone.
-    pub(crate) fn finish_pass(&mut self, version: &str, readable: bool) {
-        if readable {
-            self.remove_all(&self.ledger.unseen());
-        }
-        self.version = version.to_owned();
+    /// could not be read, nothing is known to be gone: what was not shown is
+    /// returned, to be [confirmed](Self::confirmed_gone) one by one before
+    /// anybody is told that the picture is complete.
+    pub(crate) fn finish_pass(&mut self, version: &str, readable: bool) -> Vec<OwnedRef> {
+        let unseen = self.ledger.unseen();
+        version.clone_into(&mut self.version);
         self.unsynced = self.deliver.sinks();
-        self.note_sizes();
-        self.tell_synced();
+        let unconfirmed = if readable {
+            self.remove_all(&unseen);
+            Vec::new()
+        } else {
+            unseen
+        };
+        self.confirming = !unconfirmed.is_empty();
+        self.settled_up();
+        unconfirmed
+    }
+
+    /// The server says that an object which a pass did not show is not there.
+    pub(crate) fn confirmed_gone(&mut self, object: &OwnedRef) {
+        if !self.ledger.is_seen(object.as_ref()) {
+            self.remove_all(std::slice::from_ref(object));
+        }
+    }
+
+    /// All that a pass did not show has been looked at.
+    pub(crate) fn confirmed(&mut self) {
+        self.confirming = false;
+        self.settled_up();
     }
 
     /// The resource is observed no more: all its objects leave the picture.
     pub(crate) fn retire(&mut self) {
         self.remove_all(&self.ledger.objects());
         self.version.clear();
+        self.confirming = false;
         self.unsynced = self.deliver.sinks();
-        self.tell_synced();
+        self.settled_up();
     }
 
-    /// Tells of deletes that sinks refused before. Returns whether states have
-    /// to be read again for somebody.
-    pub(crate) fn repay_deletes(&mut self) -> bool {
-        if !self.ledger.owes() {
-            return false;
-        }
-        for (object, graves) in self.ledger.graves() {
+    /// Deletes that sinks have not been told of.
+    pub(crate) fn graves(&self) -> Graves {
+        self.ledger.graves()
+    }
+
+    /// Takes over the deletes that a picture before this one left behind.
+    pub(crate) fn inherit(&mut self, graves: Graves) {
+        for (object, graves) in graves {
             for grave in graves {
+                self.ledger.bury(object.as_ref(), grave.uid, grave.pending);
+            }
+        }
+        self.note_sizes();
+    }
+
+    /// Tells of deletes that sinks refused before.
+    pub(crate) fn repay_deletes(&mut self) {
+        if self.ledger.owed_count() == 0 {
+            return;
+        }
+        // A sink that refuses one is not asked again in this round; and for each
+        // name, deletes are told in their order.
+        let mut full = SinkSet::NONE;
+        for (object, graves) in self.ledger.graves() {
+            let mut blocked = full;
+            for grave in graves {
+                let to = grave.pending.without(blocked);
                 let uid = grave.uid.to_string();
                 let gone = ObjectRef {
                     uid: &uid,
                     ..object.as_ref()
                 };
                 let told = self.with_context(|context, deliver| {
-                    deliver.delete(context, Deleted::Partial(gone), grave.pending)
+                    deliver.delete(context, Deleted::Partial(gone), to)
                 });
                 self.ledger.mourn(gone, &grave.uid, told);
-                if told != grave.pending {
-                    // Graves of one name are told in their order.
-                    break;
-                }
+                blocked = blocked.with(grave.pending.without(told));
+                full = full.with(to.without(told));
             }
         }
-        self.note_sizes();
-        self.tell_synced();
-        self.ledger.dirty_count() > 0
+        self.settled_up();
     }
 
     /// An object as it was read again: given to the sinks that still lack just
     /// this state. Another state than the ledger knows has its own event coming.
     pub(crate) fn repay_state(&mut self, object: &Object<'_>) {
+        if self.ledger.dirty_sinks().is_empty() {
+            return;
+        }
         let to = self
             .ledger
             .dirty(object.object_ref(), object.resource_version());
         if !to.is_empty() {
             self.offer(object, to);
+            self.settled_up();
         }
     }
 
-    /// The end of a reading again. Returns whether somebody still lacks a state.
-    pub(crate) fn repaid(&mut self) -> bool {
-        self.note_sizes();
-        self.tell_synced();
-        self.ledger.dirty_count() > 0
+    /// The sinks that lack the latest state of some object.
+    pub(crate) fn dirty_sinks(&self) -> SinkSet {
+        self.ledger.dirty_sinks()
+    }
+
+    /// For how many objects some sink is owed a state or a delete.
+    pub(crate) fn owed_count(&self) -> u64 {
+        self.ledger.owed_count()
     }
 
     fn offer(&mut self, object: &Object<'_>, to: SinkSet) {
@@ -151,9 +200,9 @@ impl<D: Deliver> Picture<D> {
         // A state must not overtake the delete of what had the name before.
         let may = to.without(self.ledger.mourned(r#ref));
         let given = self.ledger.given(r#ref);
-        let (taken, hash) =
+        let taken =
             self.with_context(|context, deliver| deliver.state(context, object, may, given));
-        self.ledger.settle(r#ref, to, taken, Some(hash));
+        self.ledger.settle(r#ref, to, taken);
     }
 
     fn tell_gone(&mut self, deleted: Deleted<'_>, gone: &Gone) {
@@ -174,11 +223,16 @@ impl<D: Deliver> Picture<D> {
                 self.tell_gone(Deleted::Partial(object.as_ref()), &gone);
             }
         }
+    }
+
+    /// After anything that may have paid a debt.
+    fn settled_up(&mut self) {
         self.note_sizes();
+        self.tell_synced();
     }
 
     fn tell_synced(&mut self) {
-        if self.unsynced.is_empty() {
+        if self.unsynced.is_empty() || self.confirming {
             return;
         }
         let to = self.unsynced.without(self.ledger.owed());
@@ -210,3 +264,6 @@ impl<D: Deliver> Picture<D> {
         self.status.set_owed(self.ledger.owed_count());
     }
 }
+
+#[cfg(test)]
+mod tests;

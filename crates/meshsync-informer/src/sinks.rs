@@ -41,6 +41,11 @@ impl SinkSet {
         Self(self.0 | other.0)
     }
 
+    /// Whether some sink is in both.
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// In both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

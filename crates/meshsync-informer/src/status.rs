@@ -247,6 +247,13 @@ impl StatusBoard {
             .all(|entry| entry.value().is_settled())
     }
 
+    /// Whether the server answers that it does not serve this resource.
+    pub(crate) fn is_gone(&self, resource: &ResourceId) -> bool {
+        self.resources
+            .get(resource)
+            .is_some_and(|status| status.details().state == ResourceState::Gone)
+    }
+
     pub(crate) fn enter(&self, resource: &Arc<Resource>) -> Arc<ResourceStatus> {
         let status = Arc::new(ResourceStatus::new(
             Arc::clone(resource),

@@ -1,6 +1,8 @@
 //! The task of one resource: it sends what the state machine asks for, reads
 //! what comes back, and keeps the picture.
 
+mod chores;
+mod confirm;
 mod read;
 mod repair;
 
@@ -15,11 +17,11 @@ use meshsync_model::{ClusterId, Resource};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use self::chores::{Chores, Server};
 use self::read::{Exchange, Kind};
-use self::repair::Repair;
 use crate::api::{ACCEPT_JSON, RequestError, get};
 use crate::machine::{Answer, Machine, Meaning, Request, Step};
-use crate::picture::Picture;
+use crate::picture::{Graves, Picture};
 use crate::status::{ResourceState, ResourceStatus};
 use crate::{Deliver, Room};
 
@@ -55,24 +57,32 @@ pub(crate) struct Setup<D> {
     pub(crate) stop: CancellationToken,
     /// The resource leaves the plan: its objects leave the picture.
     pub(crate) retire: CancellationToken,
+    /// Another task waits to take its place: it takes over what is still owed.
+    pub(crate) hand_over: CancellationToken,
+    /// What the task before this one still owed.
+    pub(crate) graves: Graves,
+    /// Time to wait before the first request.
+    pub(crate) delay: Duration,
 }
 
 /// See the [module](self).
 pub(crate) struct Task<D: Deliver> {
-    client: Client,
-    resource: Arc<Resource>,
-    path: String,
+    server: Server,
     status: Arc<ResourceStatus>,
     machine: Machine,
     picture: Picture<D>,
-    repair: Repair<D::Room>,
+    chores: Chores<D::Room>,
     room: D::Room,
     lists: Arc<Semaphore>,
     discover: Option<Arc<Notify>>,
     stop: CancellationToken,
     retire: CancellationToken,
+    hand_over: CancellationToken,
+    delay: Duration,
     /// A part of the pass under way could not be read.
     unreadable: bool,
+    /// The first pass is complete: from now on nothing waits for sinks.
+    listed: bool,
 }
 
 /// Why an exchange or a wait ended before its time.
@@ -84,43 +94,62 @@ impl<D: Deliver> Task<D> {
         let watch_list = setup.watch_list && setup.resource.watchable;
         let path = collection_path(&setup.resource, &setup.namespaces);
         let room = setup.deliver.room();
-        let repair = Repair::new(setup.deliver.room());
+        let chores = Chores::new(|| setup.deliver.room(), Arc::clone(&setup.lists));
+        let mut picture = Picture::new(
+            Arc::clone(&setup.resource),
+            setup.scope,
+            setup.namespaces,
+            setup.deliver,
+            Arc::clone(&setup.status),
+        );
+        picture.inherit(setup.graves);
         Self {
-            picture: Picture::new(
-                Arc::clone(&setup.resource),
-                setup.scope,
-                setup.namespaces,
-                setup.deliver,
-                Arc::clone(&setup.status),
-            ),
-            client: setup.client,
-            resource: setup.resource,
-            path,
+            server: Server {
+                client: setup.client,
+                resource: setup.resource,
+                path,
+            },
             status: setup.status,
             machine: Machine::new(watch_list),
-            repair,
+            picture,
+            chores,
             room,
             lists: setup.lists,
             discover: setup.discover,
             stop: setup.stop,
             retire: setup.retire,
+            hand_over: setup.hand_over,
+            delay: setup.delay,
             unreadable: false,
+            listed: false,
         }
     }
 
-    /// Runs until it is stopped or retired.
-    pub(crate) async fn run(mut self) {
-        loop {
-            let interrupted = match self.machine.step() {
+    /// Runs until it is stopped or retired. Returns what it still owes.
+    pub(crate) async fn run(mut self) -> Graves {
+        let mut interrupted = self.wait(self.delay).await.is_err();
+        while !interrupted {
+            interrupted = match self.machine.step() {
                 Step::Wait(time) => self.wait(time).await.is_err(),
                 Step::Send(request) => self.exchange(request).await.is_err(),
             };
-            if interrupted {
-                break;
-            }
         }
         if self.retire.is_cancelled() && !self.stop.is_cancelled() {
+            self.status.set_state(ResourceState::Gone);
             self.picture.retire();
+            self.pay_last_debts().await;
+        }
+        self.picture.graves()
+    }
+
+    /// Deletes are owed to the end: the task stays until every sink was told.
+    async fn pay_last_debts(&mut self) {
+        while self.picture.owed_count() > 0 {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.hand_over.cancelled() => return,
+                () = self.room.again() => self.picture.repay_deletes(),
+            }
         }
     }
 
@@ -134,10 +163,8 @@ impl<D: Deliver> Task<D> {
                 () = stop.cancelled() => return Err(Interrupted),
                 () = retire.cancelled() => return Err(Interrupted),
                 () = &mut deadline => return Ok(()),
-                () = self.room.again() => {
-                    if self.picture.repay_deletes() {
-                        self.repair.want();
-                    }
+                chore = self.chores.next(&self.server) => {
+                    self.chores.handle(chore, &self.server, &mut self.picture);
                 }
             }
         }
@@ -161,7 +188,7 @@ impl<D: Deliver> Task<D> {
         let opened = tokio::select! {
             () = stop.cancelled() => return Err(Interrupted),
             () = retire.cancelled() => return Err(Interrupted),
-            opened = get(&self.client, &url, ACCEPT_JSON, None) => opened,
+            opened = get(&self.server.client, &url, ACCEPT_JSON, None) => opened,
         };
         match opened {
             Ok(response) => self.read(request, response, seconds, permit).await,
@@ -189,7 +216,7 @@ impl<D: Deliver> Task<D> {
         Exchange::new(kind, response.into_body(), idle, permit)
             .run(self)
             .await?;
-        if kind == Kind::Page && !self.resource.watchable && self.machine.failures() == 0 {
+        if kind == Kind::Page && !self.server.resource.watchable && self.machine.failures() == 0 {
             self.poll_again().await?;
         }
         Ok(())
@@ -228,10 +255,13 @@ impl<D: Deliver> Task<D> {
                 self.status.set_state(ResourceState::Listing);
             }
             Meaning::PassDone { version } => {
-                self.picture.finish_pass(&version, !self.unreadable);
+                let unconfirmed = self.picture.finish_pass(&version, !self.unreadable);
+                self.listed = true;
+                self.chores.confirm(unconfirmed);
+                self.chores.want_repair(&self.picture);
                 self.status.set_state(ResourceState::Live);
                 self.status.settle(true);
-                tracing::debug!(resource = %self.resource, "synced");
+                tracing::debug!(resource = %self.server.resource, "synced");
             }
             Meaning::Resumed => self.status.set_state(ResourceState::Live),
             Meaning::Forbidden => {
@@ -257,7 +287,7 @@ impl<D: Deliver> Task<D> {
         let snapshot = self.status.snapshot();
         if snapshot.state != ResourceState::Forbidden {
             let error = snapshot.last_error.unwrap_or_default();
-            tracing::warn!(resource = %self.resource, %error, "{what}");
+            tracing::warn!(resource = %self.server.resource, %error, "{what}");
         }
     }
 
@@ -269,7 +299,7 @@ impl<D: Deliver> Task<D> {
     }
 
     fn url(&self, request: &Request) -> (String, u32) {
-        let path = &self.path;
+        let path = &self.server.path;
         let seconds = WATCH_SECONDS_MIN + rand::random_range(0..WATCH_SECONDS_MIN / 2);
         let url = match request {
             Request::WatchList => format!(

@@ -98,7 +98,7 @@ impl Deliver for Dispatcher {
         object: &Object<'_>,
         to: SinkSet,
         given: SinkSet,
-    ) -> (SinkSet, ContentHash) {
+    ) -> SinkSet {
         self.body.clear();
         let hash = record::push_object(&mut self.body, context.resource, object, self.secrets);
         let resource = self.resource(context);
@@ -130,7 +130,7 @@ impl Deliver for Dispatcher {
                 }
             }
         }
-        (taken, hash)
+        taken
     }
 
     fn delete(&mut self, context: &Context<'_>, deleted: Deleted<'_>, to: SinkSet) -> SinkSet {

@@ -102,6 +102,12 @@ impl Room for OutletRoom {
         }
     }
 
+    fn reachable(&self) -> SinkSet {
+        let up = self.outlets.iter().enumerate();
+        up.filter(|(_, outlet)| outlet.status().state().is_up())
+            .fold(SinkSet::NONE, |set, (at, _)| set.with(SinkSet::one(at)))
+    }
+
     async fn again(&mut self) {
         let changed = self.again.iter_mut().map(|again| {
             Box::pin(async move {

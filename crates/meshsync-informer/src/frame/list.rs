@@ -33,6 +33,7 @@ pub struct ListFramer {
     skipped: usize,
     keep: Keep,
     metadata: Vec<u8>,
+    has_items: bool,
     offset: usize,
 }
 
@@ -151,6 +152,13 @@ impl ListFramer {
         if self.place != Place::End {
             return Err(FrameError::Truncated { bytes: self.offset });
         }
+        // A `Status` or some gateway's page is no empty list.
+        if !self.has_items {
+            return Err(FrameError::NotAList {
+                problem: "no items",
+                offset: self.offset,
+            });
+        }
         let meta: Option<ListMeta> = if self.metadata.is_empty() {
             None
         } else {
@@ -223,7 +231,10 @@ impl ListFramer {
         if end.is_some() {
             self.keep = match self.kept.as_slice() {
                 b"metadata" => Keep::Metadata,
-                b"items" => Keep::Items,
+                b"items" => {
+                    self.has_items = true;
+                    Keep::Items
+                }
                 _ => Keep::Nothing,
             };
             self.kept.clear();
@@ -371,6 +382,8 @@ mod tests {
         };
         check(&LIST[..LIST.len() - 1], "in the middle of the list");
         check("", "in the middle of the list");
+        check("{}", "no items");
+        check(r#"{"kind":"Status","status":"Failure"}"#, "no items");
         check("<html>", "an unexpected byte at byte 0");
         check(r#"{"items":[5]}"#, "an unexpected byte");
         check(r#"{"items":,}"#, "a missing value");

@@ -12,7 +12,7 @@ fn object<'a>(name: &'a str, uid: &'a str) -> ObjectRef<'a> {
     }
 }
 
-const ALL: SinkSet = SinkSet::NONE;
+const NOBODY: SinkSet = SinkSet::NONE;
 
 fn sinks() -> SinkSet {
     SinkSet::first(2)
@@ -28,7 +28,7 @@ fn states_are_told_apart_by_uid_and_version_equality() {
         Seen::Modified,
         "versions have no order"
     );
-    ledger.settle(object("a", "u1"), sinks(), sinks(), None);
+    ledger.settle(object("a", "u1"), sinks(), sinks());
     assert_eq!(
         ledger.apply(object("a", "u2"), "6"),
         Seen::Reborn(Gone {
@@ -38,7 +38,7 @@ fn states_are_told_apart_by_uid_and_version_equality() {
     );
     assert_eq!(
         ledger.given(object("a", "u2")),
-        ALL,
+        NOBODY,
         "nobody has been given the new one"
     );
     assert_eq!(
@@ -78,16 +78,16 @@ fn what_a_sink_did_not_take_is_owed_to_it() {
     let mut ledger = Ledger::new();
     let (first, second) = (SinkSet::one(0), SinkSet::one(1));
     ledger.apply(object("a", "u1"), "1");
-    ledger.settle(object("a", "u1"), sinks(), first, None);
+    ledger.settle(object("a", "u1"), sinks(), first);
     assert_eq!(ledger.owed(), second);
     assert_eq!(ledger.dirty(object("a", "u1"), "1"), second);
     assert_eq!(
         ledger.dirty(object("a", "u1"), "2"),
-        ALL,
+        NOBODY,
         "its own event will bring that state"
     );
-    ledger.settle(object("a", "u1"), second, second, None);
-    assert!(!ledger.owes());
+    ledger.settle(object("a", "u1"), second, second);
+    assert!(ledger.owed().is_empty() && ledger.owed_count() == 0);
 
     let gone = ledger.remove(object("a", "u1")).unwrap();
     assert_eq!(gone.given, sinks());
@@ -96,25 +96,42 @@ fn what_a_sink_did_not_take_is_owed_to_it() {
     // Born again before the second sink could be told: its state has to wait.
     assert_eq!(ledger.apply(object("a", "u2"), "5"), Seen::Added);
     assert_eq!(ledger.mourned(object("a", "u2")), second);
-    ledger.settle(object("a", "u2"), sinks(), first, None);
-    assert_eq!(ledger.dirty(object("a", "u2"), "5"), ALL);
+    ledger.settle(object("a", "u2"), sinks(), first);
+    assert_eq!(ledger.dirty(object("a", "u2"), "5"), NOBODY);
     ledger.mourn(object("a", ""), &gone.uid, second);
     assert_eq!(ledger.dirty(object("a", "u2"), "5"), second);
-    ledger.settle(object("a", "u2"), second, second, None);
-    assert!(!ledger.owes());
+    ledger.settle(object("a", "u2"), second, second);
+    assert!(ledger.owed().is_empty() && ledger.owed_count() == 0);
 }
 
 #[test]
 fn an_object_gone_before_it_was_given_owes_nothing() {
     let mut ledger = Ledger::new();
     ledger.apply(object("a", "u1"), "1");
-    ledger.settle(object("a", "u1"), sinks(), SinkSet::NONE, None);
-    assert!(ledger.owes());
+    ledger.settle(object("a", "u1"), sinks(), SinkSet::NONE);
+    assert!(ledger.owed_count() > 0);
     assert_eq!(
         ledger.remove(object("a", "u1")).unwrap().given,
         SinkSet::NONE
     );
-    assert!(!ledger.owes());
+    assert!(ledger.owed().is_empty() && ledger.owed_count() == 0);
+}
+
+#[test]
+fn a_namespace_is_forgotten_with_its_last_entry() {
+    let mut ledger = Ledger::new();
+    for n in 0..100 {
+        let namespace = format!("ci-{n}");
+        let object = ObjectRef {
+            namespace: Some(&namespace),
+            name: "x",
+            uid: "u",
+        };
+        ledger.apply(object, "1");
+        assert_eq!(ledger.objects()[0].namespace.as_deref(), Some(&*namespace));
+        ledger.remove(object);
+    }
+    assert_eq!(ledger.namespaces.len(), 0);
 }
 
 #[derive(Clone, Debug)]
@@ -200,6 +217,7 @@ proptest! {
             }
             prop_assert_eq!(&told, &world);
             prop_assert_eq!(ledger.len(), world.len() as u64);
+            prop_assert_eq!(ledger.namespaces.len(), usize::from(!world.is_empty()));
         }
     }
 }

@@ -31,6 +31,8 @@ fn watch(v: &str) -> Step {
     })
 }
 
+const ENDED: Answer = Answer::Ended { lived: false };
+
 const WATCH_LIST: Step = Step::Send(Request::WatchList);
 
 /// Steps over waits.
@@ -83,14 +85,14 @@ fn watch_list_goes_on_as_the_watch_and_resumes_where_it_was() {
         },
         0.0,
     );
-    assert_eq!(machine.on(Answer::Ended, 0.0), Meaning::Continue);
+    assert_eq!(machine.on(ENDED, 0.0), Meaning::Continue);
     assert_eq!(
         machine.step(),
         watch("12"),
         "a regular end is resumed at once"
     );
     assert_eq!(machine.on(Answer::Opened, 0.0), Meaning::Resumed);
-    machine.on(Answer::Ended, 0.0);
+    machine.on(ENDED, 0.0);
     assert!(
         matches!(machine.step(), Step::Wait(_)),
         "an end without events is not"
@@ -159,7 +161,7 @@ fn a_broken_watch_resumes_and_a_broken_watch_list_starts_over() {
     for expected in [WATCH_LIST, WATCH_LIST, WATCH_LIST, page(None, true)] {
         assert_eq!(next(&mut machine), expected);
         machine.on(Answer::Opened, 0.0);
-        machine.on(Answer::Ended, 0.0);
+        machine.on(ENDED, 0.0);
     }
 }
 
@@ -219,6 +221,81 @@ fn a_version_from_the_future_is_given_up_after_a_while() {
     }
     assert_eq!(asked, TOO_LARGE_MAX);
     assert_eq!(machine.step(), WATCH_LIST);
+}
+
+#[test]
+fn lists_without_a_watch_in_between_come_ever_more_slowly() {
+    for code in [410, 400] {
+        let mut machine = Machine::new(false);
+        let mut waited = Duration::ZERO;
+        for round in 0..8 {
+            if let Step::Wait(wait) = machine.step() {
+                assert!(wait > waited, "{code}, round {round}");
+                waited = wait;
+            } else {
+                assert!(
+                    round < 2,
+                    "{code}, round {round}: the first relist is at once"
+                );
+            }
+            assert_eq!(machine.step(), page(None, true));
+            machine.on(Answer::Opened, 1.0);
+            machine.on(page_end("5", None), 1.0);
+            assert_eq!(machine.step(), watch("5"));
+            machine.on(refusal(code), 1.0);
+        }
+        let mut machine = live("9");
+        machine.on(
+            Answer::Progress {
+                version: version("10"),
+            },
+            1.0,
+        );
+        machine.on(refusal(code), 1.0);
+        assert_eq!(
+            machine.step(),
+            WATCH_LIST,
+            "{code}: after a live watch at once"
+        );
+    }
+}
+
+#[test]
+fn a_list_that_is_always_refused_as_expired_is_failing() {
+    let mut machine = Machine::new(true);
+    let failing = (0..10).filter(|_| {
+        next(&mut machine);
+        machine.on(refusal(410), 0.0) == Meaning::Failing
+    });
+    assert_eq!(failing.count(), 9);
+    assert!(machine.failures() >= 9);
+}
+
+#[test]
+fn quiet_watches_that_live_are_resumed_at_once_for_ever() {
+    let mut machine = live("9");
+    for _ in 0..10 {
+        machine.on(Answer::Ended { lived: true }, 1.0);
+        assert_eq!(machine.step(), watch("9"));
+        machine.on(Answer::Opened, 1.0);
+    }
+}
+
+#[test]
+fn retry_after_zero_does_not_undo_the_back_off() {
+    let mut machine = live("9");
+    for _ in 0..5 {
+        let answer = Answer::Refused(Refusal {
+            code: 429,
+            retry_after: Some(Duration::ZERO),
+            ..Refusal::default()
+        });
+        machine.on(answer, 0.0);
+        let Step::Wait(wait) = machine.step() else {
+            panic!("no wait")
+        };
+        assert!(wait >= BACK_OFF_MIN / 2);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use meshsync_model::{Index, WatchEventType};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::{Interrupted, Task};
 use crate::api::parse_error_event;
@@ -14,11 +15,15 @@ use crate::machine::Answer;
 use crate::{Deliver, Room};
 
 /// A list that is silent for this long is given up.
-const LIST_IDLE: Duration = Duration::from_secs(60);
+pub(super) const LIST_IDLE: Duration = Duration::from_secs(60);
 
 /// Servers that send bookmarks send one about every minute; a watch of theirs
 /// that is silent for three times that is dead.
 const BOOKMARKED_IDLE: Duration = Duration::from_secs(180);
+
+/// A watch that ends after this time ended in good order: servers end them, or
+/// we ask them to. One that ends sooner may be a server in trouble.
+const WATCH_LIVED: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -75,28 +80,29 @@ impl Exchange {
     /// Reads to the end, and tells the task's machine of it.
     pub(super) async fn run<D: Deliver>(mut self, task: &mut Task<D>) -> Result<(), Interrupted> {
         let (stop, retire) = (task.stop.clone(), task.retire.clone());
+        let opened = Instant::now();
+        // Over all turns: chores do not keep a silent stream alive.
+        let silence = tokio::time::sleep(self.idle());
+        tokio::pin!(silence);
         loop {
-            let idle = if self.listing { LIST_IDLE } else { self.idle };
             let frame = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Interrupted),
                 () = retire.cancelled() => return Err(Interrupted),
-                frame = tokio::time::timeout(idle, self.body.frame()) => frame,
+                frame = self.body.frame() => Some(frame),
+                () = &mut silence => None,
                 // Watches are always read; sinks that were full are repaid beside.
-                () = task.room.again(), if !self.listing => {
-                    if task.picture.repay_deletes() {
-                        task.repair.want();
-                    }
+                chore = task.chores.next(&task.server), if !self.listing => {
+                    task.chores.handle(chore, &task.server, &mut task.picture);
                     continue;
                 }
-                () = task.repair.turn(&task.client, &task.path, &mut task.picture), if !self.listing => continue,
             };
             let turn = match frame {
-                Ok(Some(Ok(frame))) => match frame.into_data() {
+                Some(Some(Ok(frame))) => match frame.into_data() {
                     Ok(chunk) => self.chunk(&chunk, task),
                     Err(_trailers) => Turn::Go,
                 },
-                Ok(Some(Err(error))) => {
+                Some(Some(Err(error))) => {
                     task.status.set_error(format!(
                         "the stream broke: {error}; tried again with back-off"
                     ));
@@ -104,11 +110,11 @@ impl Exchange {
                     task.answer(Answer::Broken);
                     Turn::Over
                 }
-                Ok(None) => self.end(task),
-                Err(_elapsed) => {
+                Some(None) => self.end(task, opened.elapsed()),
+                None => {
                     task.status.set_error(format!(
                         "the server was silent for {} s; the connection is given up",
-                        idle.as_secs()
+                        self.idle().as_secs()
                     ));
                     self.progress(task);
                     task.answer(Answer::Broken);
@@ -118,7 +124,7 @@ impl Exchange {
             if matches!(turn, Turn::Over) {
                 return Ok(());
             }
-            if self.listing {
+            if self.listing && !task.listed {
                 // Only initial lists are ever paused.
                 tokio::select! {
                     () = stop.cancelled() => return Err(Interrupted),
@@ -126,7 +132,13 @@ impl Exchange {
                     () = task.room.free() => {}
                 }
             }
+            silence.as_mut().reset(Instant::now() + self.idle());
         }
+    }
+
+    /// How long the stream may be silent.
+    fn idle(&self) -> Duration {
+        if self.listing { LIST_IDLE } else { self.idle }
     }
 
     fn chunk<D: Deliver>(&mut self, chunk: &[u8], task: &mut Task<D>) -> Turn {
@@ -231,9 +243,12 @@ impl Exchange {
         }
     }
 
-    fn end<D: Deliver>(&mut self, task: &mut Task<D>) -> Turn {
+    fn end<D: Deliver>(&mut self, task: &mut Task<D>, after: Duration) -> Turn {
         match &mut self.framing {
             Framing::List(framer) => match std::mem::take(framer).finish() {
+                Ok(end) if end.resource_version.is_empty() && task.server.resource.watchable => {
+                    return task.broken_list(&FrameError::NoVersion);
+                }
                 Ok(end) => task.answer(Answer::PageEnd {
                     version: end.resource_version,
                     continue_token: end.continue_token,
@@ -247,7 +262,9 @@ impl Exchange {
                         "the stream ended before the initial events were complete; tried again",
                     );
                 }
-                task.answer(Answer::Ended);
+                task.answer(Answer::Ended {
+                    lived: after >= WATCH_LIVED,
+                });
             }
         }
         Turn::Over
@@ -269,7 +286,7 @@ impl<D: Deliver> Task<D> {
 
     /// A change was seen in the watch.
     fn changed(&self) {
-        if meshsync_discovery::Catalog::is_discovery_relevant(&self.resource.id()) {
+        if meshsync_discovery::Catalog::is_discovery_relevant(&self.server.resource.id()) {
             self.ring();
         }
     }
@@ -277,7 +294,7 @@ impl<D: Deliver> Task<D> {
     fn broken_list(&mut self, error: &FrameError) -> Turn {
         self.status
             .malformed(format!("{error}; tried again with back-off"));
-        tracing::warn!(resource = %self.resource, %error, "a list could not be read");
+        tracing::warn!(resource = %self.server.resource, %error, "a list could not be read");
         self.answer(Answer::Broken);
         Turn::Over
     }
@@ -296,10 +313,9 @@ impl<D: Deliver> Task<D> {
     }
 
     fn unreadable(&mut self, text: &[u8], error: &meshsync_model::ParseError) {
-        let cause = std::error::Error::source(error).map_or_else(String::new, |c| format!(": {c}"));
         self.report(
             text,
-            &format!("an object could not be read and was skipped: {error}{cause}"),
+            &format!("an object could not be read and was skipped: {error}"),
         );
     }
 
@@ -308,7 +324,7 @@ impl<D: Deliver> Task<D> {
         // to be missing from this pass.
         self.unreadable = true;
         let name = likely_name(text).unwrap_or("unknown");
-        tracing::warn!(resource = %self.resource, name, "{problem}");
+        tracing::warn!(resource = %self.server.resource, name, "{problem}");
         self.status.malformed(format!("{problem} (name: {name})"));
     }
 }

@@ -5,134 +5,190 @@
 //! every object that somebody lacks in just that state is given to them. The
 //! watch is read meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::Response;
 use http_body_util::BodyExt;
-use kube::Client;
 use kube::client::Body;
 use meshsync_model::Index;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::chores::Server;
 use super::page_url;
+use super::read::LIST_IDLE;
 use crate::api::{ACCEPT_JSON, RequestError, get};
 use crate::frame::{Frame, ListFramer};
 use crate::picture::Picture;
 use crate::{Deliver, Room};
 
-/// After a reading that left somebody without a state, or failed.
-const RETRY: Duration = Duration::from_secs(5);
+/// After a reading that helped nobody, or failed: this long, then twice, up to
+/// the maximum.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(300);
 
 /// See the [module](self).
 pub(super) struct Repair<R> {
     state: State,
     index: Index,
     room: R,
+    lists: Arc<Semaphore>,
+    /// Readings in a row that helped nobody.
+    vain: u32,
+    /// How many objects were owed when the reading began.
+    owed: u64,
 }
 
 enum State {
     Idle,
     Due(Instant),
-    Opening(BoxFuture<'static, Result<Response<Body>, RequestError>>),
-    Reading { body: Body, framer: ListFramer },
+    Opening(BoxFuture<'static, Result<Reading, RequestError>>),
+    Reading(Reading),
+}
+
+/// What happened to a reading.
+pub(super) enum Progress {
+    Due,
+    Opened(Reading),
+    Chunk(Bytes),
+    PageEnd,
+    Broken,
+}
+
+/// A page on its way.
+pub(super) struct Reading {
+    body: Body,
+    framer: ListFramer,
+    /// One of the lists that may run at once.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<R: Room> Repair<R> {
-    pub(super) fn new(room: R) -> Self {
+    pub(super) fn new(room: R, lists: Arc<Semaphore>) -> Self {
         Self {
             state: State::Idle,
             index: Index::new(),
             room,
+            lists,
+            vain: 0,
+            owed: 0,
         }
     }
 
-    /// Asks for a reading, unless one is under way.
-    pub(super) fn want(&mut self) {
-        if matches!(self.state, State::Idle | State::Due(_)) {
+    /// Asks for a reading if it can help somebody: one that is under way or due
+    /// is as good.
+    pub(super) fn want<D: Deliver>(&mut self, picture: &Picture<D>) {
+        if matches!(self.state, State::Idle) && picture.dirty_sinks().meets(self.room.reachable()) {
+            self.owed = picture.owed_count();
             self.state = State::Due(Instant::now());
         }
     }
 
-    /// Does one step. Pends for ever when there is nothing to do; dropping it
-    /// half-way loses nothing.
-    pub(super) async fn turn<D: Deliver>(
-        &mut self,
-        client: &Client,
-        path: &str,
-        picture: &mut Picture<D>,
-    ) {
+    /// Waits for the next thing to handle; for ever when there is nothing to do.
+    /// Dropping it half-way loses nothing.
+    pub(super) async fn next(&mut self) -> Progress {
         match &mut self.state {
             State::Idle => std::future::pending().await,
             State::Due(at) => {
                 tokio::time::sleep_until(*at).await;
-                self.state = open(client, page_url(path, None, true));
+                Progress::Due
             }
             State::Opening(opening) => {
                 self.room.free().await;
                 match opening.await {
-                    Ok(response) => {
-                        self.state = State::Reading {
-                            body: response.into_body(),
-                            framer: ListFramer::new(),
-                        };
-                    }
+                    Ok(reading) => Progress::Opened(reading),
                     Err(error) => {
-                        tracing::debug!(path, error = %error.chain(), "reading again failed");
-                        self.state = State::Due(Instant::now() + RETRY);
+                        tracing::debug!(error = %error.chain(), "reading again failed");
+                        Progress::Broken
                     }
                 }
             }
-            State::Reading { body, framer } => {
+            State::Reading(reading) => {
                 self.room.free().await;
-                match body.frame().await {
-                    Some(Ok(frame)) => {
-                        let Ok(chunk) = frame.into_data() else { return };
-                        let index = &mut self.index;
-                        let pushed = framer.push(&chunk, |frame| {
-                            if let Frame::Whole(item) = frame
-                                && let Ok(object) = index.parse(item)
-                            {
-                                picture.repay_state(&object);
-                            }
-                        });
-                        if pushed.is_err() {
-                            self.state = State::Due(Instant::now() + RETRY);
-                        }
-                    }
-                    Some(Err(_)) => self.state = State::Due(Instant::now() + RETRY),
-                    None => {
-                        let end = std::mem::take(framer).finish();
-                        self.end(
-                            end.map(|end| end.continue_token).ok(),
-                            client,
-                            path,
-                            picture,
-                        );
-                    }
+                match tokio::time::timeout(LIST_IDLE, reading.body.frame()).await {
+                    Ok(Some(Ok(frame))) => Progress::Chunk(frame.into_data().unwrap_or_default()),
+                    Ok(None) => Progress::PageEnd,
+                    Ok(Some(Err(_))) | Err(_) => Progress::Broken,
                 }
             }
         }
     }
 
-    fn end<D: Deliver>(
+    /// Does what [`Repair::next`] found.
+    pub(super) fn handle<D: Deliver>(
         &mut self,
-        next: Option<Option<String>>,
-        client: &Client,
-        path: &str,
+        progress: Progress,
+        server: &Server,
         picture: &mut Picture<D>,
     ) {
-        self.state = match next {
-            Some(Some(token)) => open(client, page_url(path, Some(&token), true)),
-            Some(None) if !picture.repaid() => State::Idle,
-            Some(None) | None => State::Due(Instant::now() + RETRY),
-        };
+        match (progress, &mut self.state) {
+            (Progress::Due, _) => {
+                self.owed = picture.owed_count();
+                self.state = self.open(server, page_url(&server.path, None, true));
+            }
+            (Progress::Opened(reading), _) => self.state = State::Reading(reading),
+            (Progress::Chunk(chunk), State::Reading(reading)) => {
+                let index = &mut self.index;
+                let pushed = reading.framer.push(&chunk, |frame| {
+                    if let Frame::Whole(item) = frame
+                        && let Ok(object) = index.parse(item)
+                    {
+                        picture.repay_state(&object);
+                    }
+                });
+                if pushed.is_err() {
+                    self.later();
+                }
+            }
+            (Progress::PageEnd, State::Reading(reading)) => {
+                let end = std::mem::take(&mut reading.framer).finish();
+                match end.map(|end| end.continue_token) {
+                    Ok(Some(token)) => {
+                        let url = page_url(&server.path, Some(&token), true);
+                        self.state = self.open(server, url);
+                    }
+                    Ok(None) => self.done(picture),
+                    Err(_) => self.later(),
+                }
+            }
+            (Progress::Chunk(_) | Progress::PageEnd | Progress::Broken, _) => self.later(),
+        }
     }
-}
 
-fn open(client: &Client, url: String) -> State {
-    let client = client.clone();
-    State::Opening(Box::pin(async move {
-        get(&client, &url, ACCEPT_JSON, None).await
-    }))
+    /// The resource was read to its end.
+    fn done<D: Deliver>(&mut self, picture: &Picture<D>) {
+        if picture.owed_count() < self.owed {
+            self.vain = 0;
+        }
+        if picture.dirty_sinks().meets(self.room.reachable()) {
+            self.later();
+        } else {
+            self.vain = 0;
+            self.state = State::Idle;
+        }
+    }
+
+    fn later(&mut self) {
+        let wait = RETRY_MIN
+            .saturating_mul(1 << self.vain.min(16))
+            .min(RETRY_MAX);
+        self.vain += 1;
+        self.state = State::Due(Instant::now() + wait.mul_f64(0.5 + rand::random::<f64>() / 2.0));
+    }
+
+    fn open(&self, server: &Server, url: String) -> State {
+        let (client, lists) = (server.client.clone(), Arc::clone(&self.lists));
+        State::Opening(Box::pin(async move {
+            let permit = lists.acquire_owned().await.ok();
+            let response: Response<Body> = get(&client, &url, ACCEPT_JSON, None).await?;
+            Ok(Reading {
+                body: response.into_body(),
+                framer: ListFramer::new(),
+                _permit: permit,
+            })
+        }))
+    }
 }
