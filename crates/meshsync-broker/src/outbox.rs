@@ -309,6 +309,11 @@ impl Outbox {
         }
     }
 
+    /// Forgets everything, what is in flight included: nobody will take it.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.capacity_bytes);
+    }
+
     fn find(&self, key: &ObjectKey) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
         self.by_key

@@ -59,11 +59,13 @@ impl Outlet {
 
     /// See [`Outbox::offer`]. Never waits.
     pub fn offer(&self, resource: &Arc<Resource>, key: &Arc<ObjectKey>, offer: Offer) -> Offered {
+        let mut outbox = self.lock();
         if self.status.state() == SinkState::Closed {
             // Nobody will ever take it; the others are not held up.
             return Offered::Taken;
         }
-        let offered = self.lock().offer(resource, key, offer);
+        let offered = outbox.offer(resource, key, offer);
+        drop(outbox);
         match offered {
             Offered::Taken => self.filled.notify_one(),
             Offered::Full => self.status.refused.inc(),
@@ -74,10 +76,12 @@ impl Outlet {
 
     /// See [`Outbox::synced`]. Never waits.
     pub fn synced(&self, resource: Option<Arc<Resource>>, payload: Bytes) {
+        let mut outbox = self.lock();
         if self.status.state() == SinkState::Closed {
             return;
         }
-        self.lock().synced(resource, payload);
+        outbox.synced(resource, payload);
+        drop(outbox);
         self.filled.notify_one();
     }
 
@@ -143,6 +147,17 @@ impl Outlet {
         if self.lock().commit(batch) {
             self.announce_room();
         }
+    }
+
+    /// Says that nobody takes anything any more: what waits is forgotten, and
+    /// whoever waits for room goes on.
+    pub(crate) fn end(&self) {
+        let mut outbox = self.lock();
+        // Under the lock: nothing is offered between the two.
+        self.status.set_state(SinkState::Closed);
+        outbox.clear();
+        drop(outbox);
+        self.announce_room();
     }
 
     /// Tells those who were refused to try again.

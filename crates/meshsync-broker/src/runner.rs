@@ -14,8 +14,13 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 /// A sink that has not confirmed a batch for this long counts as away.
 const STALLED: Duration = Duration::from_secs(5);
 
+/// How long a sink may take to say goodbye: everything is confirmed or given up.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
 /// Empties `outlet` into `sink` until the outlet is closed and empty, the sink
 /// closes for good, or `abandon` completes (the end of the grace period).
+/// However it ends, by a panic of the sink too, the outlet is closed afterwards
+/// and holds up nobody.
 ///
 /// # Errors
 ///
@@ -26,6 +31,7 @@ pub async fn run_sink(
     outlet: &Outlet,
     abandon: impl Future<Output = ()>,
 ) -> Result<(), SinkError> {
+    let _ending = Ending(outlet);
     let mut abandon = pin!(abandon);
     let result = tokio::select! {
         result = pump(&mut *sink, outlet) => result,
@@ -40,10 +46,26 @@ pub async fn run_sink(
             Ok(())
         }
     };
-    sink.close().await;
-    outlet.status().set_state(SinkState::Closed);
-    outlet.announce_room();
+    if tokio::time::timeout(CLOSE_MAX, sink.close()).await.is_err() {
+        tracing::warn!(
+            sink = outlet.status().name(),
+            "a sink does not close in time"
+        );
+    }
     result
+}
+
+/// Ends an outlet, whichever way its runner is left.
+struct Ending<'a>(&'a Outlet);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let status = self.0.status();
+            status.set_error("the sink panicked: this is a defect in it".to_owned());
+        }
+        self.0.end();
+    }
 }
 
 async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
@@ -138,4 +160,99 @@ fn note_failure(outlet: &Outlet, error: &SinkError) {
         tracing::debug!(sink = status.name(), %error, "sink is still away");
     }
     status.set_error(error);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use meshsync_model::{Gvk, ObjectKey, Resource};
+
+    use super::*;
+    use crate::{BoxFuture, Novelty, Offer, Offered, SinkStatus, Wire};
+
+    /// A sink that panics, is closed, or takes everything and never ends.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Bad {
+        Panics,
+        Closed,
+        NeverCloses,
+    }
+
+    impl Sink for Bad {
+        fn name(&self) -> String {
+            "bad:".to_owned()
+        }
+
+        fn wire(&self) -> Wire {
+            Wire::Record
+        }
+
+        fn publish<'a>(&'a mut self, _: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>> {
+            assert!(*self != Self::Panics, "as it was built to");
+            let closed = SinkError::Closed { sink: self.name() };
+            let result = match self {
+                Self::Closed => Err(closed),
+                _ => Ok(Published::default()),
+            };
+            Box::pin(async { result })
+        }
+
+        fn close(&mut self) -> BoxFuture<'_, ()> {
+            match self {
+                Self::NeverCloses => Box::pin(std::future::pending()),
+                _ => Box::pin(async {}),
+            }
+        }
+    }
+
+    /// An outlet of which one delivery is in flight, one waits, and one was
+    /// refused.
+    fn full() -> Arc<Outlet> {
+        let outlet = Outlet::new(BIG, Wire::Record, Arc::new(SinkStatus::new("bad:")));
+        assert_eq!(offer(&outlet, "a"), Offered::Taken);
+        assert_eq!(offer(&outlet, "b"), Offered::Taken);
+        assert_eq!(offer(&outlet, "c"), Offered::Full);
+        Arc::new(outlet)
+    }
+
+    /// Fits twice, and is a batch of its own.
+    const BIG: usize = 3 << 20;
+
+    fn offer(outlet: &Outlet, name: &str) -> Offered {
+        let resource = Arc::new(Resource::new(Gvk::new("", "v1", "Pod"), "pods", true));
+        let key = Arc::new(ObjectKey {
+            resource: resource.id(),
+            namespace: None,
+            name: name.into(),
+        });
+        let novelty = Novelty::First;
+        let payload = Bytes::from(vec![b'x'; BIG / 2 - 1024]);
+        outlet.offer(&resource, &key, Offer::State { novelty, payload })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_a_runner_ends_its_outlet_holds_up_nobody_and_keeps_nothing() {
+        for bad in [Bad::Panics, Bad::Closed, Bad::NeverCloses] {
+            let outlet = full();
+            let mut room = outlet.room_changes();
+            room.mark_unchanged();
+            outlet.close();
+            let running = tokio::spawn({
+                let outlet = Arc::clone(&outlet);
+                async move { run_sink(Box::new(bad), &outlet, std::future::pending()).await }
+            });
+            let ended = tokio::time::timeout(Duration::from_secs(60), running).await;
+            let ended = ended.expect("the runner ends");
+            assert_eq!(ended.is_err(), bad == Bad::Panics);
+            assert_eq!(outlet.status().state(), SinkState::Closed);
+            assert!(room.has_changed().unwrap(), "who was refused may try again");
+            assert_eq!(outlet.depth(), (0, 0, 0));
+            assert_eq!(offer(&outlet, "d"), Offered::Taken);
+            assert_eq!(outlet.depth(), (0, 0, 0), "nothing waits for nobody");
+            let error = outlet.status().last_error().unwrap_or_default();
+            assert_eq!(error.contains("panicked"), bad == Bad::Panics, "{error}");
+        }
+    }
 }

@@ -61,7 +61,8 @@ pub trait Sink: Send + 'static {
     /// Publishes a batch.
     fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>>;
 
-    /// Ends in good order; everything given before was confirmed or given up.
+    /// Ends in good order; everything given before was confirmed or given up. Cut
+    /// off after two seconds.
     fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
