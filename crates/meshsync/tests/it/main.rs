@@ -6,6 +6,7 @@
 )]
 
 mod cluster;
+mod debts;
 mod e2e;
 mod faults;
 mod malformed;
