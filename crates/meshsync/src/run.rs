@@ -55,9 +55,13 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether the cluster is what is wrong, and not what it was told.
+    /// Whether the cluster is what is wrong, and not what it was told. A cluster
+    /// that answers and refuses to name itself is a matter of configuration.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Scope(_) | Self::Discovery { .. })
+        matches!(
+            self,
+            Self::Scope(ScopeError::Unreachable { .. }) | Self::Discovery { .. }
+        )
     }
 }
 
@@ -198,3 +202,6 @@ async fn observe(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
