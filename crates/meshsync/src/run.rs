@@ -78,10 +78,9 @@ pub(crate) async fn run(
     if builder.secrets == Secrets::Plain {
         tracing::warn!("values of Secrets leave this process in plain, as asked for");
     }
-    let connection = builder.cluster.connect().await?;
-    let scope = tokio::select! {
+    let (connection, scope) = tokio::select! {
         () = &mut stop => return Ok(()),
-        scope = identify(builder.cluster_id.take(), &connection) => scope?,
+        reached = reach(&mut builder) => reached?,
     };
     tracing::info!(cluster = %scope, url = %connection.url, "connected");
     monitor.set_cluster(connection.url.clone(), scope.clone());
@@ -101,14 +100,15 @@ pub(crate) async fn run(
     result
 }
 
-async fn identify(
-    given: Option<ClusterId>,
-    connection: &Connection,
-) -> Result<ClusterId, ScopeError> {
-    match given {
-        Some(id) => Ok(id),
-        None => connection.cluster_id().await,
-    }
+/// Finds the cluster, and what has to be asked of it before anything starts.
+async fn reach(builder: &mut Builder) -> Result<(Connection, ClusterId), RunError> {
+    let connection = builder.cluster.connect().await?;
+    let scope = match builder.cluster_id.take() {
+        Some(id) => id,
+        None => connection.cluster_id().await?,
+    };
+    builder.watch_list = builder.watch_list && connection.knows_watch_list().await;
+    Ok((connection, scope))
 }
 
 fn start_sinks(
@@ -157,13 +157,12 @@ async fn observe(
             std::future::pending::<()>().await;
         }
     };
-    let watch_list = builder.watch_list && connection.knows_watch_list().await;
     let fleet = Fleet::new(
         FleetConfig {
             connection,
             scope,
             selection: builder.selection,
-            watch_list,
+            watch_list: builder.watch_list,
         },
         Arc::clone(monitor.board()),
     );
