@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | fleet (one task per resource below it) | the pipeline ends with the error | each resource's task ends at its next await; the picture stays as it is |
 //! | full-sync announcer | it has no failures | dropped |
-//! | one runner per sink | that sink is closed, the others go on; the pipeline ends when none is left | it sends what waits, for ten seconds at most |
+//! | one runner per sink | that sink is closed, by a panic too, the others go on; the pipeline ends when none is left | it sends what waits, for ten seconds at most, and says goodbye, for two |
 //!
 //! On stop: the fleet first, then the sinks.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use meshsync_broker::{SinkError, run_sink};
 use meshsync_informer::{ConfigError, Connection, Fleet, FleetConfig, RequestError, ScopeError};
-use meshsync_model::{ClusterId, Secrets};
+use meshsync_model::{ClusterId, Secrets, error_chain};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +42,7 @@ pub enum RunError {
     /// The cluster cannot be reached or identified.
     #[error(transparent)]
     Scope(#[from] ScopeError),
-    /// The last sink broke. That its reader went away is no error.
+    /// The last sink broke or panicked. That its reader went away is no error.
     #[error("no sink is left")]
     Sink(#[source] SinkError),
     /// The cluster does not say what it serves.
@@ -92,10 +93,10 @@ pub(crate) async fn run(
 
     outlets.close();
     let drained =
-        tokio::time::timeout(GRACE, async { while sinks.join_next().await.is_some() {} }).await;
+        tokio::time::timeout(GRACE, async { while sinks.ended().await.is_some() {} }).await;
     if drained.is_err() {
         abandon.cancel();
-        while sinks.join_next().await.is_some() {}
+        while sinks.ended().await.is_some() {}
     }
     result
 }
@@ -111,24 +112,57 @@ async fn reach(builder: &mut Builder) -> Result<(Connection, ClusterId), RunErro
     Ok((connection, scope))
 }
 
+/// The runners of all sinks.
+#[derive(Default)]
+struct Sinks {
+    runners: JoinSet<Result<(), SinkError>>,
+    names: HashMap<tokio::task::Id, String>,
+}
+
+impl Sinks {
+    /// Waits for the next runner to end and returns how; `None` when none is
+    /// left. Can be dropped and called again.
+    async fn ended(&mut self) -> Option<Result<(), SinkError>> {
+        let (id, result) = match self.runners.join_next_with_id().await? {
+            Ok((id, result)) => (id, Ok(result)),
+            Err(panic) => (panic.id(), Err(panic)),
+        };
+        let sink = self.names.remove(&id).unwrap_or_default();
+        Some(match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                let cause = error_chain(&error);
+                tracing::warn!(sink, error = %cause, "a sink is closed; the others go on");
+                Err(error)
+            }
+            Err(error) => {
+                tracing::error!(sink, %error, "a sink panicked and is closed; the others go on");
+                let source = error.into();
+                Err(SinkError::Broken { sink, source })
+            }
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.runners.is_empty()
+    }
+}
+
 fn start_sinks(
     sinks: Vec<Box<dyn meshsync_broker::Sink>>,
     outlets: &Outlets,
     abandon: &CancellationToken,
-) -> JoinSet<Result<(), SinkError>> {
-    let mut tasks = JoinSet::new();
+) -> Sinks {
+    let mut running = Sinks::default();
     for (sink, outlet) in sinks.into_iter().zip(outlets.iter()) {
         let outlet = Arc::clone(outlet);
         let abandon = abandon.clone();
-        tasks.spawn(async move {
-            let result = run_sink(sink, &outlet, abandon.cancelled_owned()).await;
-            if let Err(error) = &result {
-                tracing::warn!(%error, "a sink is closed; the others go on");
-            }
-            result
-        });
+        let name = outlet.status().name().to_owned();
+        let runner = async move { run_sink(sink, &outlet, abandon.cancelled_owned()).await };
+        let runner = running.runners.spawn(runner);
+        running.names.insert(runner.id(), name);
     }
-    tasks
+    running
 }
 
 /// Observes until told to stop, or the last sink is closed.
@@ -137,7 +171,7 @@ async fn observe(
     connection: Connection,
     scope: ClusterId,
     monitor: &Monitor,
-    sinks: &mut JoinSet<Result<(), SinkError>>,
+    sinks: &mut Sinks,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let url = connection.url.clone();
@@ -180,8 +214,8 @@ async fn observe(
             result = &mut fleet => break Some(result),
             () = &mut announce => {}
             () = &mut stop => break None,
-            Some(ended) = sinks.join_next(), if some_sink => {
-                if let Ok(Err(error @ SinkError::Broken { .. })) = ended {
+            Some(ended) = sinks.ended(), if some_sink => {
+                if let Err(error @ SinkError::Broken { .. }) = ended {
                     broken = Some(error);
                 }
                 if sinks.is_empty() {

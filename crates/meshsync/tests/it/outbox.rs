@@ -166,6 +166,61 @@ async fn a_small_outbox_pauses_initial_lists_and_loses_nothing() {
     running.stop().await;
 }
 
+/// A sink with a defect.
+struct Panics;
+
+impl Sink for Panics {
+    fn name(&self) -> String {
+        "panics:".to_owned()
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::Record
+    }
+
+    fn publish<'a>(&'a mut self, _: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>> {
+        panic!("a defect of an embedder")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_panics_is_closed_and_holds_up_nobody() {
+    let sim = Sim::builder().start().await.unwrap();
+    let filler = "x".repeat(4000);
+    // More than the outbox holds.
+    for n in 0..100 {
+        sim.apply(config_map(&format!("c-{n}"), &filler)).unwrap();
+    }
+    let running = Running::start(
+        builder(&sim)
+            .select(only(&["configmaps"]))
+            .sink(Panics)
+            .outbox_bytes(64 << 10),
+    );
+    running.synced().await;
+    running.equals(&sim, "at the sink that works").await;
+    let sinks = running.monitor.sinks();
+    let panics = sinks.iter().find(|s| s.status.name() == "panics:").unwrap();
+    assert_eq!(panics.status.state(), SinkState::Closed);
+    assert!(panics.status.last_error().unwrap().contains("panicked"));
+    assert_eq!(panics.outbox.waiting, 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_whose_last_sink_panics_ends_with_an_error() {
+    let sim = Sim::builder().start().await.unwrap();
+    let meshsync = builder(&sim).sink(Panics).build().unwrap();
+    let run = meshsync.run(std::future::pending());
+    let ended = tokio::time::timeout(crate::support::DEADLINE, run).await;
+    let error = ended.expect("the pipeline ends").unwrap_err();
+    let cause = meshsync::model::error_chain(&error);
+    assert!(
+        cause.contains("panics:") && cause.contains("a defect of an embedder"),
+        "{cause}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_the_stream_of_changes_ends_a_pipeline_without_other_sinks() {
     let sim = Sim::builder().start().await.unwrap();
