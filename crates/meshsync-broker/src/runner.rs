@@ -130,6 +130,10 @@ fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
         status.set_error(format!("{object}: {}", rejected.reason));
         status.rejected.inc();
     }
+    if let Some(trouble) = &published.trouble {
+        tracing::warn!(sink = status.name(), %trouble, "delivered, but not without trouble");
+        status.set_error(trouble.clone());
+    }
     let confirmed = batch
         .deliveries
         .len()

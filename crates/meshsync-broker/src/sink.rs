@@ -26,6 +26,9 @@ pub enum Wire {
 pub struct Published {
     /// Deliveries that this sink can never take. Everything else is confirmed.
     pub rejected: Vec<Rejected>,
+    /// What did not work beside the deliveries, why, and what to do about it: it
+    /// is logged and shows as the sink's last error.
+    pub trouble: Option<String>,
 }
 
 /// A delivery that a sink can never take.

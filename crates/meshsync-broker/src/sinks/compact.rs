@@ -44,10 +44,11 @@ struct Last {
 /// are copied as they are.
 ///
 /// Reads the file twice and keeps about 100 bytes per object meanwhile. The
-/// replacement is atomic: after a crash there is the old file or the new one.
-pub(super) fn compact(path: &Path, start: u64) -> io::Result<()> {
+/// replacement is atomic: after a crash there is the old file or the new one,
+/// after an error the old one alone. Returns the length of the new one.
+pub(super) fn compact(path: &Path, start: u64) -> io::Result<u64> {
     let mut input = BufReader::new(File::open(path)?);
-    let (last, synced) = survey(&mut input, start)?;
+    let (last, synced) = survey(path, &mut input, start)?;
     let mut keep: Vec<u64> = last
         .into_values()
         .filter(|last| !last.deleted)
@@ -56,25 +57,44 @@ pub(super) fn compact(path: &Path, start: u64) -> io::Result<()> {
     keep.extend(synced);
     keep.sort_unstable();
 
+    // Never more readable than what it replaces.
+    let permissions = input.get_ref().metadata()?.permissions();
+    replace(path, |output| {
+        output.get_ref().set_permissions(permissions)?;
+        let mut line = Vec::new();
+        let mut at = u64::MAX;
+        for offset in keep {
+            if at != offset {
+                input.seek(SeekFrom::Start(offset))?;
+            }
+            line.clear();
+            at = offset + input.read_until(b'\n', &mut line)? as u64;
+            output.write_all(&line)?;
+        }
+        Ok(())
+    })
+}
+
+/// Replaces a file by what `write` writes, or leaves it as it is. Returns the
+/// length of what was written.
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<u64> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".compacting");
     let temporary = PathBuf::from(temporary);
-    // Never more readable than what it replaces.
     let mut output = BufWriter::new(private(&temporary)?);
-    std::fs::set_permissions(&temporary, input.get_ref().metadata()?.permissions())?;
-    let mut line = Vec::new();
-    let mut at = u64::MAX;
-    for offset in keep {
-        if at != offset {
-            input.seek(SeekFrom::Start(offset))?;
-        }
-        line.clear();
-        at = offset + input.read_until(b'\n', &mut line)? as u64;
-        output.write_all(&line)?;
+    let written = write(&mut output)
+        .and_then(|()| output.flush())
+        .and_then(|()| output.get_ref().sync_data())
+        .and_then(|()| output.get_ref().metadata())
+        .and_then(|metadata| std::fs::rename(&temporary, path).map(|()| metadata.len()));
+    if written.is_err() {
+        // Nothing can be done about this one; the first error is what counts.
+        drop(std::fs::remove_file(&temporary));
     }
-    output.flush()?;
-    output.get_ref().sync_data()?;
-    std::fs::rename(&temporary, path)
+    written
 }
 
 /// A new file that only its owner can read, until told otherwise.
@@ -87,6 +107,7 @@ fn private(path: &Path) -> io::Result<File> {
 }
 
 fn survey(
+    path: &Path,
     input: &mut (impl BufRead + Seek),
     start: u64,
 ) -> io::Result<(HashMap<String, Last>, Option<u64>)> {
@@ -111,7 +132,11 @@ fn survey(
             }
             Ok(Record { object: None, .. }) => synced = Some(offset),
             // Not a record of ours; it is not kept.
-            Err(error) => tracing::warn!(%error, offset, "skipped a line that is no record"),
+            // The reader's own words are not repeated: they quote the line.
+            Err(error) => {
+                let (column, problem) = (error.column(), error.classify());
+                tracing::warn!(path = %path.display(), offset, column, ?problem, "skipped a line that is no record");
+            }
         }
         offset += read;
     }
@@ -128,4 +153,28 @@ fn key(object: &Object<'_>) -> String {
         "{group}/{}/{namespace}/{}",
         object.kind, object.metadata.name
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replacement_that_fails_leaves_the_old_file_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.jsonl");
+        std::fs::write(&path, "old\n").unwrap();
+        let full = |output: &mut BufWriter<File>| {
+            output.write_all(b"half a li")?;
+            Err(io::ErrorKind::StorageFull.into())
+        };
+        let error = replace(&path, full).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old\n");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let length = replace(&path, |output| output.write_all(b"new\n")).unwrap();
+        assert_eq!(length, 4);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }

@@ -18,7 +18,8 @@ const COMPACT_BYTES_MIN: u64 = 64 << 20;
 /// At each full sync the file is replaced, atomically, by the last record of
 /// every live object, so that it then is the cluster's picture; changes follow
 /// behind. What earlier runs wrote stays until the first full sync of this one.
-/// A line that a crash left unfinished is cut off at the next start.
+/// A line that a crash left unfinished is cut off at the next start. Where the
+/// file cannot be replaced it grows: records are written all the same.
 #[derive(Debug)]
 pub struct FileSink {
     path: PathBuf,
@@ -34,10 +35,13 @@ struct Log {
     /// Whether it is a file, and not a device or a pipe.
     regular: bool,
     bytes: u64,
+    /// [`COMPACT_BYTES_MIN`], but in tests.
+    compact_bytes_min: u64,
+    /// Length after the last compaction, or at the last that failed.
     compacted_bytes: u64,
     /// Where this run's records begin; unknown until the file was opened.
     run_start: Option<u64>,
-    /// Whether the file holds this run's records alone.
+    /// Whether this run has said all there is: earlier ones may be forgotten.
     synced: bool,
 }
 
@@ -84,7 +88,17 @@ impl FileSink {
             .await
             .map_err(|error| failed(io::Error::other(error)))?;
         self.log = Some(log);
-        result.map(|()| Published::default()).map_err(failed)
+        let trouble = result.map_err(failed)?.map(|error| {
+            format!(
+                "failed to compact {}, which grows meanwhile: {error}; check that its folder can \
+                 be written and has room for a second copy",
+                self.path.display()
+            )
+        });
+        Ok(Published {
+            trouble,
+            ..Published::default()
+        })
     }
 }
 
@@ -109,22 +123,31 @@ impl Log {
             file: None,
             regular: false,
             bytes: 0,
+            compact_bytes_min: COMPACT_BYTES_MIN,
             compacted_bytes: 0,
             run_start,
             synced: false,
         }
     }
 
-    fn append(&mut self, lines: &[u8], full_sync: bool) -> io::Result<()> {
-        let result = self.try_append(lines, full_sync);
-        if result.is_err() {
+    /// Appends lines. Once they are written, that the file could not be compacted
+    /// is no reason to write them again: it is what is returned then.
+    fn append(&mut self, lines: &[u8], full_sync: bool) -> io::Result<Option<io::Error>> {
+        let written = self.write(lines);
+        if written.is_err() {
             // The next try opens the file again and cuts half a line off.
             self.file = None;
         }
-        result
+        written?;
+        self.synced |= full_sync;
+        let grown = self.synced
+            && self.bytes > self.compact_bytes_min
+            && self.bytes > self.compacted_bytes.saturating_mul(COMPACT_GROWTH);
+        let due = self.regular && (full_sync || grown);
+        Ok(due.then(|| self.compact().err()).flatten())
     }
 
-    fn try_append(&mut self, lines: &[u8], full_sync: bool) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
@@ -139,29 +162,17 @@ impl Log {
         };
         file.write_all(lines)?;
         self.bytes += lines.len() as u64;
-        let grown = self.synced
-            && self.bytes > COMPACT_BYTES_MIN
-            && self.bytes > self.compacted_bytes.saturating_mul(COMPACT_GROWTH);
-        if self.regular && (full_sync || grown) {
-            self.compact()?;
-        }
         Ok(())
     }
 
+    /// The next write opens the file that is there then.
     fn compact(&mut self) -> io::Result<()> {
-        // What this run has not said again by its first full sync is gone.
-        let start = if self.synced {
-            0
-        } else {
-            self.run_start.unwrap_or(0)
-        };
         self.file = None;
-        compact::compact(&self.path, start)?;
-        self.synced = true;
-        let (file, bytes, _) = open(&self.path)?;
-        self.file = Some(file);
-        self.bytes = bytes;
-        self.compacted_bytes = bytes;
+        // Not again before the file has grown once more, even if it fails.
+        self.compacted_bytes = self.bytes;
+        // What this run has not said again by its first full sync is gone.
+        self.compacted_bytes = compact::compact(&self.path, self.run_start.unwrap_or(0))?;
+        self.run_start = Some(0);
         Ok(())
     }
 }
@@ -357,6 +368,61 @@ mod tests {
         run(&path, vec![record(EventType::Added, "a", 1), full_sync()]).await;
         assert_eq!(reader.join().unwrap(), 2);
         assert!(!path.metadata().unwrap().is_file());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_compacted_is_written_once_and_compacted_later() {
+        use EventType::{Added, Modified};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.jsonl");
+        let in_the_way = dir.path().join("records.jsonl.compacting");
+        std::fs::create_dir(&in_the_way).unwrap();
+        run(&path, vec![record(Added, "old", 1)]).await;
+        let mut sink = FileSink::new(&path);
+        let mut publish = async |deliveries| {
+            let published = sink.publish(&Batch::of(deliveries)).await.unwrap();
+            published.trouble
+        };
+        let trouble = publish(vec![record(Added, "a", 1), full_sync()]).await;
+        let trouble = trouble.expect("the file could not be replaced");
+        assert!(
+            trouble.contains("records.jsonl") && trouble.contains("folder"),
+            "{trouble}"
+        );
+        for x in 2..5 {
+            let trouble = publish(vec![record(Modified, "a", x)]).await;
+            assert_eq!(trouble, None, "not for every batch");
+        }
+        assert_eq!(events(&path).len(), 1 + 2 + 3, "nothing is written twice");
+        std::fs::remove_dir(&in_the_way).unwrap();
+        let trouble = publish(vec![record(Modified, "a", 5), full_sync()]).await;
+        assert_eq!(trouble, None);
+        assert_eq!(events(&path), ["MODIFIED a 5", "SYNCED - null"]);
+    }
+
+    #[test]
+    fn a_compaction_that_failed_is_tried_again_when_the_file_has_grown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.jsonl");
+        let in_the_way = dir.path().join("records.jsonl.compacting");
+        std::fs::create_dir(&in_the_way).unwrap();
+        let mut log = Log::new(path, None);
+        log.compact_bytes_min = 1000;
+        let mut line = record(EventType::Modified, "a", 1).payload.to_vec();
+        line.push(b'\n');
+        let batch = line.repeat(250 / line.len() + 1);
+        assert!(log.append(&batch, true).unwrap().is_some());
+        let mut failed = 0;
+        for _ in 0..8 {
+            failed += u32::from(log.append(&batch, false).unwrap().is_some());
+        }
+        assert_eq!(failed, 1);
+        std::fs::remove_dir(&in_the_way).unwrap();
+        while log.bytes <= log.compacted_bytes * COMPACT_GROWTH {
+            assert!(log.append(&batch, false).unwrap().is_none());
+        }
+        assert!(log.append(&line, false).unwrap().is_none());
+        assert!(log.compacted_bytes < 1000, "{log:?}");
     }
 
     #[tokio::test]
