@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use meshsync::RunError;
+use meshsync::model::error_chain;
 
 /// `EX_CONFIG` of sysexits: what we were told cannot work.
 const CONFIGURATION: u8 = 78;
@@ -50,55 +51,27 @@ impl Failure {
 
     /// Says on standard error what is wrong; returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("meshsync: {}", chain(self.error.as_ref()));
+        eprintln!("meshsync: {}", error_chain(self.error.as_ref()));
         ExitCode::from(self.code)
     }
 }
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
+        let text = error_chain(&error);
         if error.is_unreachable() {
-            Self {
+            return Self {
                 code: UNREACHABLE,
-                error: anyhow::anyhow!("{}\n{CHECK}", chain(&error)),
-            }
-        } else {
-            let mut text = chain(&error);
-            if !text.contains("--source") && matches!(error, RunError::Config(_)) {
-                text = format!("{text}\n{NAME}");
-            }
-            Self::configuration(anyhow::anyhow!(text))
+                error: anyhow::anyhow!("{text}\n{CHECK}"),
+            };
         }
-    }
-}
-
-/// An error with its causes. What a message already repeats of its cause is not
-/// said twice.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
+        match error {
+            // The disk is full, or the like: neither told wrongly nor unreachable.
+            RunError::Sink(_) => Self::other(anyhow::anyhow!(text)),
+            RunError::Config(_) if !text.contains("--source") => {
+                Self::configuration(anyhow::anyhow!("{text}\n{NAME}"))
+            }
+            _ => Self::configuration(anyhow::anyhow!(text)),
         }
-        cause = error.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use anyhow::anyhow;
-
-    use super::*;
-
-    #[test]
-    fn causes_are_said_once() {
-        let error = anyhow!("refused")
-            .context("connect: refused")
-            .context("run");
-        assert_eq!(chain(error.as_ref()), "run: connect: refused");
     }
 }

@@ -1,0 +1,100 @@
+//! What a machine is told, and what it says.
+
+use std::time::Duration;
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send this request and report what comes back.
+    Send(Request),
+    /// Wait, then ask for the next step.
+    Wait(Duration),
+}
+
+/// A request of the list-and-watch protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A watch that begins with every object (`sendInitialEvents`).
+    WatchList,
+    /// One page of a consistent list.
+    Page {
+        /// Token of the page before; `None` for the first.
+        continue_token: Option<String>,
+        /// Whether the server may cut the list into pages.
+        paged: bool,
+    },
+    /// A watch from a resourceVersion on.
+    Watch {
+        /// The resourceVersion.
+        version: String,
+    },
+}
+
+/// A refusal: an HTTP status, or the same in an `ERROR` event of a watch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status code.
+    pub code: u16,
+    /// `Status.reason`, such as `Expired`; may be empty.
+    pub reason: String,
+    /// `Status.message`; may be empty.
+    pub message: String,
+    /// `Retry-After` or `details.retryAfterSeconds`.
+    pub retry_after: Option<Duration>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The request was accepted: a stream or document follows.
+    Opened,
+    /// The initial events of a WatchList are complete.
+    InitialEventsEnd {
+        /// The resourceVersion they are of.
+        version: String,
+    },
+    /// An object's event, or a bookmark, of a watch.
+    Progress {
+        /// The resourceVersion to resume from.
+        version: String,
+    },
+    /// A page ended.
+    PageEnd {
+        /// The list's resourceVersion.
+        version: String,
+        /// The next page's token.
+        continue_token: Option<String>,
+    },
+    /// The request, or the stream, was refused.
+    Refused(Refusal),
+    /// The stream ended as watches do.
+    Ended {
+        /// Whether it lived as long as a healthy watch does. An end right after
+        /// the beginning is no way to go on at once.
+        lived: bool,
+    },
+    /// No answer, a broken connection, silence, or a body that cannot be read.
+    Broken,
+}
+
+/// What an answer means for the ledger and the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing beyond the next step.
+    Continue,
+    /// A pass over all objects begins.
+    PassBegun,
+    /// The pass is complete: what it did not show is gone.
+    PassDone {
+        /// The resourceVersion the picture is of.
+        version: String,
+    },
+    /// A watch resumed: the picture is live again.
+    Resumed,
+    /// The server forbids this resource to us.
+    Forbidden,
+    /// The server does not serve this resource.
+    Missing,
+    /// Something is wrong for now.
+    Failing,
+}
