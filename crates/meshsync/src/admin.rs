@@ -44,13 +44,20 @@ pub async fn serve(
     let halt = CancellationToken::new();
     let mut listening = Vec::new();
     let routers = [
-        (endpoints.probes, probes as fn(Monitor) -> Router),
-        (endpoints.admin, admin as fn(Monitor) -> Router),
+        (
+            endpoints.probes,
+            "/healthz /livez /readyz /metrics",
+            probes as fn(Monitor) -> Router,
+        ),
+        (endpoints.admin, "/status", admin as fn(Monitor) -> Router),
     ];
-    for (addr, router) in routers {
+    for (addr, paths, router) in routers {
         let Some(addr) = addr else { continue };
         match TcpListener::bind(addr).await {
             Ok(listener) => {
+                // Port 0 becomes the one that was found.
+                let addr = listener.local_addr().unwrap_or(addr);
+                tracing::info!(%addr, paths, "listening");
                 let server = axum::serve(listener, router(monitor.clone()))
                     .with_graceful_shutdown(halt.clone().cancelled_owned());
                 listening.push(server.into_future());
@@ -58,9 +65,14 @@ pub async fn serve(
             Err(source) => warn(AdminError { addr, source }),
         }
     }
+    // Servers end for no reason but a stop; without any it is waited for alike.
+    let serving = async {
+        futures::future::join_all(listening).await;
+        std::future::pending().await
+    };
     tokio::select! {
         () = stop => {}
-        _ = futures::future::join_all(listening), if endpoints != Endpoints::default() => {}
+        () = serving => {}
     }
     halt.cancel();
 }
@@ -94,4 +106,37 @@ async fn status(State(monitor): State<Monitor>) -> impl IntoResponse {
 async fn metrics_page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
     const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, TYPE)], metrics.text())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::MeshSync;
+
+    #[tokio::test]
+    async fn serving_ends_with_stop_and_not_before() {
+        let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let taken = held.local_addr().unwrap();
+        let free = "127.0.0.1:0".parse().unwrap();
+        for (probes, warnings) in [(None, 0), (Some(taken), 1), (Some(free), 0)] {
+            let monitor = MeshSync::builder().build().unwrap().monitor();
+            let endpoints = Endpoints {
+                probes,
+                admin: None,
+            };
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let warned = Cell::new(0);
+            let warn = |_| warned.set(warned.get() + 1);
+            let mut serve = Box::pin(serve(monitor, endpoints, warn, stopped.map(drop)));
+            // Binding to an address waits for nothing: one look is enough.
+            assert!((&mut serve).now_or_never().is_none(), "{probes:?}");
+            drop(stop);
+            serve.await;
+            assert_eq!(warned.get(), warnings);
+        }
+    }
 }
