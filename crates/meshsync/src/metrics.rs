@@ -6,7 +6,7 @@ use std::fmt;
 use meshsync_informer::ResourceState;
 use meshsync_model::Secrets;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -42,8 +42,6 @@ impl Metrics {
 struct PipelineCollector {
     monitor: Monitor,
 }
-
-type Labels = [(&'static str, String); 1];
 
 impl Collector for PipelineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -151,7 +149,12 @@ impl PipelineCollector {
         let of = |value: fn(&crate::SinkSnapshot) -> u64| {
             sinks
                 .iter()
-                .map(|sink| ([("sink", sink.status.name().to_owned())], value(sink)))
+                .enumerate()
+                .map(|(at, sink)| {
+                    // Two sinks may have one name; their places differ.
+                    let name = ("sink", sink.status.name().to_owned());
+                    ([name, ("index", at.to_string())], value(sink))
+                })
                 .collect::<Vec<_>>()
         };
         let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
@@ -229,17 +232,44 @@ fn single(
     gauge.encode(metric)
 }
 
-fn family<M: EncodeMetric>(
+fn family<L: EncodeLabelSet, M: EncodeMetric>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
     unit: Option<&Unit>,
     kind: MetricType,
-    members: impl Iterator<Item = (Labels, M)>,
+    members: impl Iterator<Item = (L, M)>,
 ) -> Result<(), fmt::Error> {
     let mut family = encoder.encode_descriptor(name, help, unit, kind)?;
     for (labels, metric) in members {
         metric.encode(family.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::MeshSync;
+
+    #[test]
+    fn two_sinks_of_one_name_are_two_series() {
+        let builder = MeshSync::builder().sink_url("stdout:").unwrap();
+        let builder = builder.sink_url("stdout:").unwrap();
+        let text = Metrics::new(builder.build().unwrap().monitor()).text();
+        let series: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(series, _)| series)
+            .collect();
+        let unique: HashSet<_> = series.iter().collect();
+        assert_eq!(unique.len(), series.len(), "{text}");
+        assert!(
+            series.contains(&r#"meshsync_sink_up{sink="stdout:",index="1"}"#),
+            "{text}"
+        );
+    }
 }
