@@ -186,10 +186,15 @@ impl Builder {
 }
 
 /// A pipeline that is ready to run.
-#[derive(Debug)]
 pub struct MeshSync {
     builder: Builder,
     monitor: Monitor,
+}
+
+impl std::fmt::Debug for MeshSync {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("MeshSync").field(&self.builder).finish()
+    }
 }
 
 impl MeshSync {
@@ -222,5 +227,17 @@ impl MeshSync {
     /// the start. Later troubles are retried for ever and show in the status.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         run(self.builder, self.monitor, stop).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_a_pipeline_is_short() {
+        let builder = MeshSync::builder().sink_url("stdout:").unwrap();
+        let text = format!("{:?}", builder.build().unwrap());
+        assert!(text.contains("stdout:") && text.len() < 500, "{text}");
     }
 }

@@ -10,6 +10,7 @@ use futures::Stream;
 use meshsync_broker::Delivery;
 use meshsync_broker::sinks::Received;
 use meshsync_model::{EventType, Resource};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// A stream of changes; ends when the pipeline has stopped.
@@ -77,6 +78,22 @@ impl OwnedChange {
         self.0.key.as_ref().and_then(|key| key.namespace.as_deref())
     }
 
+    /// uid of the object, where it is known: it may not be in a delete. Looked up
+    /// in [`OwnedChange::object`] at every call.
+    pub fn uid(&self) -> Option<&str> {
+        #[derive(Deserialize)]
+        struct Head<'a> {
+            #[serde(borrow)]
+            metadata: Metadata<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Metadata<'a> {
+            uid: Option<&'a str>,
+        }
+        let head = serde_json::from_slice::<Head<'_>>(self.object()).ok()?;
+        head.metadata.uid
+    }
+
     /// The object as JSON: whole, without managedFields, Secrets redacted unless
     /// asked otherwise. Identity alone for a delete whose last state is not
     /// known; empty for `Synced`.
@@ -112,5 +129,28 @@ impl fmt::Display for OwnedChange {
             (Some(resource), _, None) => write!(f, "{resource}"),
             (None, ..) => f.write_str("all resources"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uid(payload: &'static str) -> Option<String> {
+        let change = OwnedChange(Delivery {
+            event: EventType::Added,
+            resource: None,
+            key: None,
+            payload: Bytes::from_static(payload.as_bytes()),
+        });
+        change.uid().map(str::to_owned)
+    }
+
+    #[test]
+    fn the_uid_is_found_where_there_is_one() {
+        let whole = r#"{"kind":"Pod","metadata":{"name":"a","uid":"u-1","labels":{"uid":"x"}},"spec":{"uid":1}}"#;
+        assert_eq!(uid(whole).as_deref(), Some("u-1"));
+        assert_eq!(uid(r#"{"kind":"Pod","metadata":{"name":"a"}}"#), None);
+        assert_eq!(uid(""), None);
     }
 }

@@ -83,8 +83,8 @@ pub use run::RunError;
 pub use source::{SourceUrlError, parse_source};
 
 pub use meshsync_broker::{
-    Batch, BoxFuture, Delivery, Published, Rejected, Sink, SinkError, SinkState, SinkUrlError,
-    Wire, sinks,
+    Batch, BoxFuture, Counter, Delivery, Published, Rejected, Sink, SinkError, SinkState,
+    SinkStatus, SinkUrlError, Wire, sinks,
 };
 pub use meshsync_discovery::{NamespaceSelection, Pattern, PatternError, Selection};
 pub use meshsync_informer::ConfigError as ClusterConfigError;
