@@ -7,7 +7,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use meshsync_benches::{Input, list, watch};
-use meshsync_broker::{Offer, Outbox};
+use meshsync_broker::{Novelty, Offer, Outbox};
 use meshsync_informer::frame::{LineFramer, ListFramer};
 use meshsync_informer::ledger::Ledger;
 use meshsync_model::wire::meshery::{Encoder, Fidelity};
@@ -230,7 +230,7 @@ fn outbox(c: &mut Criterion) {
     let offer_all = |outbox: &mut Outbox| {
         for key in &keys {
             let state = Offer::State {
-                first: true,
+                novelty: Novelty::First,
                 payload: payload.clone(),
             };
             black_box(outbox.offer(&pods, key, state));

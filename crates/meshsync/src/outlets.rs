@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meshsync_broker::{Outlet, Sink, SinkStatus};
+use meshsync_broker::{Outlet, Sink, SinkState, SinkStatus};
 use meshsync_informer::{Room, SinkSet};
 use meshsync_model::ResourceId;
 use tokio::sync::watch;
@@ -104,7 +104,8 @@ impl Room for OutletRoom {
 
     fn reachable(&self) -> SinkSet {
         let up = self.outlets.iter().enumerate();
-        up.filter(|(_, outlet)| outlet.status().state().is_up())
+        // A closed one takes whatever it is offered: its debts are let go.
+        up.filter(|(_, outlet)| outlet.status().state() != SinkState::Away)
             .fold(SinkSet::NONE, |set, (at, _)| set.with(SinkSet::one(at)))
     }
 
