@@ -86,7 +86,6 @@ impl Exchange {
         tokio::pin!(silence);
         loop {
             let frame = tokio::select! {
-                biased;
                 () = stop.cancelled() => return Err(Interrupted),
                 () = retire.cancelled() => return Err(Interrupted),
                 frame = self.body.frame() => Some(frame),

@@ -272,10 +272,12 @@ pub(crate) fn versions_of(sim: &Sim, resources: &[String]) -> BTreeMap<Key, (Str
             } else {
                 format!("{}.{}", object.plural, object.group)
             };
-            (
-                (id, object.namespace, object.name),
-                (object.uid, object.resource_version.to_string()),
-            )
+            // ComponentStatuses have none.
+            let version = match object.resource_version {
+                0 => String::new(),
+                version => version.to_string(),
+            };
+            ((id, object.namespace, object.name), (object.uid, version))
         })
         .filter(|((id, ..), _)| resources.contains(id))
         .collect()
