@@ -7,6 +7,7 @@
 //!   where it cannot it says which tests will skip.
 
 mod fetch;
+mod soak;
 mod stage;
 mod test;
 mod tool;
@@ -27,10 +28,13 @@ struct Cli {
 enum Chore {
     /// Fetch what the tests need into target/tools, then run them, doc tests included
     Test(test::Args),
+    /// Run the randomised tests over and over, each round with another seed
+    Soak(soak::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().chore {
         Chore::Test(args) => test::run(&args),
+        Chore::Soak(args) => soak::run(&args),
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Locates every tool and answers with the variables that name them. A tool that is missing costs
 /// its tests only.
-fn provide(tools: &Path) -> Vec<(&'static str, PathBuf)> {
+pub(crate) fn provide(tools: &Path) -> Vec<(&'static str, PathBuf)> {
     let mut variables = Vec::new();
     for tool in TOOLS {
         let outcome = tool.locate(tools).and_then(|located| {
@@ -72,7 +72,7 @@ fn warn_missing(tool: &Tool, error: &anyhow::Error) {
     );
 }
 
-fn cargo_test(root: &Path, extra: &[OsString]) -> Command {
+pub(crate) fn cargo_test(root: &Path, extra: &[OsString]) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root).arg("test");
@@ -101,7 +101,7 @@ fn names_packages(extra: &[OsString]) -> bool {
         .any(|arg| arg == "-p" || arg.to_str().is_some_and(|arg| arg.starts_with("--package")))
 }
 
-fn workspace_root() -> anyhow::Result<PathBuf> {
+pub(crate) fn workspace_root() -> anyhow::Result<PathBuf> {
     let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = manifest_dir.ancestors().nth(2);
     Ok(root.context("xtask is not in bins/xtask")?.to_owned())

@@ -253,7 +253,7 @@ struct Remembered {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(meshsync_testkit::cases(2000)))]
 
     #[test]
     fn the_sink_ends_with_the_last_state_of_everything(steps in steps()) {

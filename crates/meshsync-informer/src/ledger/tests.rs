@@ -165,7 +165,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(meshsync_testkit::cases(2000)))]
 
     /// Whatever happens, what the verdicts said adds up to what was shown.
     #[test]

@@ -161,7 +161,13 @@ async fn churn_with_cuts_and_compaction_ends_in_the_clusters_state() {
     let sim = sim().await;
     let running = Running::of(&sim, Selection::default());
     running.synced().await;
-    let churn = sim.churn_seeded(400.0, 7);
+    let churn = sim.churn_seeded(
+        400.0,
+        meshsync_testkit::seed(
+            "churn_with_cuts_and_compaction_ends_in_the_clusters_state",
+            7,
+        ),
+    );
     for round in 0..12 {
         let before = sim.resource_version();
         running

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
 use meshsync_sim::{Generate, Sim};
-use meshsync_testkit::{NatsServer, eventually};
+use meshsync_testkit::{NatsServer, eventually, seed};
 use serde_json::Value;
 
 use crate::support::{DEADLINE, Key, Running, builder, config_map, versions_of};
@@ -162,7 +162,10 @@ async fn a_broker_that_restarts_during_churn_loses_nothing() {
     let Some((mut nats, sim, running, database)) = start(300).await else {
         return;
     };
-    let churn = sim.churn_seeded(300.0, 11);
+    let churn = sim.churn_seeded(
+        300.0,
+        seed("a_broker_that_restarts_during_churn_loses_nothing", 11),
+    );
     for _ in 0..2 {
         let before = database.lock().unwrap().messages;
         running

@@ -159,7 +159,10 @@ async fn a_small_outbox_pauses_initial_lists_and_loses_nothing() {
         .await
         .unwrap();
     let running = Running::start(builder(&sim).outbox_bytes(64 << 10));
-    let churn = sim.churn_seeded(200.0, 3);
+    let churn = sim.churn_seeded(
+        200.0,
+        meshsync_testkit::seed("a_small_outbox_pauses_initial_lists_and_loses_nothing", 3),
+    );
     running.synced().await;
     churn.stop().await;
     running.equals(&sim, "with a small outbox").await;

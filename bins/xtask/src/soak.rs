@@ -1,0 +1,75 @@
+//! `cargo xtask soak`: the long form of the randomised tests.
+
+use std::{
+    ffi::OsString,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context;
+
+use crate::{
+    stage::stage,
+    test::{cargo_test, provide, workspace_root},
+};
+
+/// What a round runs: arguments of `cargo test`.
+const ROUND: [&[&str]; 2] = [
+    // Property tests of the state machines.
+    &["-p", "meshsync-broker", "-p", "meshsync-informer", "--lib"],
+    // Churn with faults, against simulator and broker.
+    &[
+        "-p",
+        "meshsync",
+        "--test",
+        "it",
+        "--",
+        "churn",
+        "small_outbox",
+    ],
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many rounds; one takes about two minutes on two cores
+    #[arg(long, default_value_t = 10)]
+    rounds: u64,
+
+    /// Seed of the first round, to repeat a failure; by default taken from the clock
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// How many cases each property test runs a round
+    #[arg(long, default_value_t = 50_000)]
+    cases: u32,
+}
+
+/// Answers with the exit code of the first `cargo test` that failed.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let root = workspace_root()?;
+    let variables = stage("tools", || provide(&root.join("target/tools")));
+    let clock = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let first = args.seed.unwrap_or(clock);
+    for round in 0..args.rounds {
+        let seed = first.wrapping_add(round);
+        for tests in ROUND {
+            let extra: Vec<OsString> = tests.iter().map(OsString::from).collect();
+            let mut command = cargo_test(&root, &extra);
+            command
+                .envs(variables.clone())
+                .env("MESHSYNC_SEED", seed.to_string())
+                .env("MESHSYNC_CASES", args.cases.to_string());
+            let name = format!("round {} of {}, seed {seed}", round + 1, args.rounds);
+            let status = stage(&name, || command.status()).context("failed to run cargo")?;
+            if !status.success() {
+                eprintln!("failed; to repeat it: cargo xtask soak --rounds 1 --seed {seed}");
+                let code = status.code().and_then(|code| u8::try_from(code).ok());
+                return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+            }
+        }
+    }
+    println!("{} rounds passed, seeds from {first} on", args.rounds);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,39 @@
+//! What the long form of a randomised test changes: its seed and its number of cases.
+
+use std::env;
+
+use crate::skip::say;
+
+/// Names the seed of randomised tests, so that a failure can be repeated.
+pub const SEED_ENV: &str = "MESHSYNC_SEED";
+
+/// Names how many cases a property test runs, instead of its own number.
+pub const CASES_ENV: &str = "MESHSYNC_CASES";
+
+/// The seed of a test: what [`SEED_ENV`] says, else the test's own. Prints it.
+///
+/// # Panics
+///
+/// When the variable is no number.
+pub fn seed(test: &str, own: u64) -> u64 {
+    let seed = number(SEED_ENV).unwrap_or(own);
+    say(&format!("seed: {test}: {SEED_ENV}={seed}"));
+    seed
+}
+
+/// The number of cases of a property test: what [`CASES_ENV`] says, else the test's own.
+///
+/// # Panics
+///
+/// When the variable is no number.
+pub fn cases(own: u32) -> u32 {
+    number(CASES_ENV).map_or(own, |cases| u32::try_from(cases).unwrap_or(u32::MAX))
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok().filter(|text| !text.is_empty())?;
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(_) => panic!("{variable}={text:?} is no whole number"),
+    }
+}
