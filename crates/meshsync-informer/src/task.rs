@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::Response;
 use kube::Client;
 use kube::client::Body;
-use meshsync_discovery::NamespaceSelection;
+use meshsync_discovery::{Catalog, NamespaceSelection};
 use meshsync_model::{ClusterId, Resource};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -256,6 +256,10 @@ impl<D: Deliver> Task<D> {
             }
             Meaning::PassDone { version } => {
                 let unconfirmed = self.picture.finish_pass(&version, !self.unreadable);
+                // What changed in a gap shows in no event.
+                if self.listed && Catalog::is_discovery_relevant(&self.server.resource.id()) {
+                    self.ring();
+                }
                 self.listed = true;
                 self.chores.confirm(unconfirmed);
                 self.chores.want_repair(&self.picture);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use kube::client::Body;
+use meshsync_discovery::Catalog;
 use meshsync_model::{Index, WatchEventType};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -285,7 +286,7 @@ impl<D: Deliver> Task<D> {
 
     /// A change was seen in the watch.
     fn changed(&self) {
-        if meshsync_discovery::Catalog::is_discovery_relevant(&self.server.resource.id()) {
+        if Catalog::is_discovery_relevant(&self.server.resource.id()) {
             self.ring();
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 
-use meshsync::{Fidelity, Secrets, Wire};
+use meshsync::{EventType, Fidelity, Secrets, Wire};
 use meshsync_sim::{Generate, Sim};
 use meshsync_testkit::{gunzip, require_reference};
 use serde_json::Value;
@@ -231,6 +231,15 @@ async fn changes_follow_live_in_order() {
             record["object"]["data"]["value"].as_str()?.parse().ok()
         })
         .collect();
+    let deleted = replica
+        .payloads
+        .iter()
+        .filter(|d| d.event == EventType::Deleted)
+        .map(|d| serde_json::from_slice::<Value>(&d.payload).unwrap())
+        .find(|record| record["object"]["metadata"]["name"] == "counter")
+        .unwrap();
+    assert_eq!(deleted["object"]["data"]["value"], "19", "the last state");
+    assert!(deleted.get("partial").is_none() && deleted["hash"].is_string());
     assert!(
         last.is_sorted(),
         "states of one object arrive in order: {last:?}"

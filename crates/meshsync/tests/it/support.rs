@@ -195,14 +195,15 @@ impl Running {
     /// Waits until the replica holds exactly the simulator's objects of these
     /// resources (all selected ones when empty).
     pub(crate) async fn equals(&self, sim: &Sim, what: &str) {
-        let resources: Vec<String> = self
-            .monitor
-            .resources()
-            .iter()
-            .map(|r| r.resource.id().to_string())
-            .collect();
         let started = std::time::Instant::now();
         loop {
+            // Resources come and go, too.
+            let resources: Vec<String> = self
+                .monitor
+                .resources()
+                .iter()
+                .map(|r| r.resource.id().to_string())
+                .collect();
             let expected = versions_of(sim, &resources);
             let known = self.replica.lock().unwrap().versions();
             if known == expected {
