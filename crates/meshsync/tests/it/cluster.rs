@@ -216,6 +216,18 @@ async fn changes_follow_live_in_order() {
         sim.apply(config_map("counter", &value.to_string()))
             .unwrap();
     }
+    // What a sink was never given need not be deleted from it.
+    running
+        .sees("the last state arrives", |replica| {
+            let key = (
+                "configmaps".to_owned(),
+                "default".to_owned(),
+                "counter".to_owned(),
+            );
+            let record = replica.live.get(&key);
+            record.is_some_and(|record| record["object"]["data"]["value"] == "19")
+        })
+        .await;
     sim.delete("", "configmaps", Some("default"), "counter")
         .unwrap();
     sim.apply(config_map("counter", "again")).unwrap();
