@@ -193,6 +193,18 @@ async fn what_kubectl_does_is_seen() {
         r#"{"data":{"step":"2"}}"#,
     ];
     cluster.kubectl(&patch, None).await.unwrap();
+    // What a sink was never given need not be deleted from it.
+    running
+        .sees("the ConfigMap arrived and changed", |replica| {
+            let key = (
+                "configmaps".to_owned(),
+                namespace.to_owned(),
+                "c".to_owned(),
+            );
+            let record = replica.live.get(&key);
+            record.is_some_and(|record| record["object"]["data"]["step"] == "2")
+        })
+        .await;
     cluster
         .kubectl(&["-n", namespace, "delete", "configmap", "c"], None)
         .await
