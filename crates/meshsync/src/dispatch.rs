@@ -22,12 +22,19 @@ pub(crate) struct Dispatcher {
     meshery: Encoder,
     /// The object as records carry it, reused.
     body: Vec<u8>,
+    /// One payload in the making, reused: what leaves is exactly as long as it is.
+    scratch: Vec<u8>,
     resource: Option<Arc<Resource>>,
 }
 
-/// Payloads already made for this change, by format and event.
+/// What has been made of one change so far.
 #[derive(Default)]
-struct Encoded(Vec<(Wire, bool, Bytes)>);
+struct Encoded {
+    /// Hash of the object in [`Dispatcher::body`]; made only if some sink wants it.
+    hash: Option<ContentHash>,
+    /// Payloads by format and whether they say that the object is new.
+    payloads: Vec<(Wire, bool, Bytes)>,
+}
 
 impl Dispatcher {
     pub(crate) fn new(outlets: Arc<Outlets>, secrets: Secrets, fidelity: Fidelity) -> Self {
@@ -36,6 +43,7 @@ impl Dispatcher {
             secrets,
             meshery: Encoder::new(fidelity, secrets),
             body: Vec::new(),
+            scratch: Vec::new(),
             resource: None,
         }
     }
@@ -52,36 +60,54 @@ impl Dispatcher {
         outlet: &Outlet,
         context: &Context<'_>,
         change: &Change<'_>,
-        hash: Option<ContentHash>,
         encoded: &mut Encoded,
     ) -> Bytes {
         let added = matches!(change, Change::Added(_));
         let wire = outlet.wire();
         let known = encoded
-            .0
+            .payloads
             .iter()
             .find(|(known, event, _)| *known == wire && *event == added);
         if let Some((_, _, payload)) = known {
             return payload.clone();
         }
-        let mut out = Vec::with_capacity(self.body.len() + 256);
+        self.scratch.clear();
         match (wire, change) {
             (Wire::Record, _) => {
+                let hash = self.emit(context, change, encoded);
                 let emitted = hash.map(|hash| (self.body.as_slice(), hash));
-                record::push_record(&mut out, context, change, emitted);
+                record::push_record(&mut self.scratch, context, change, emitted);
             }
             (Wire::Meshery, _) => {
-                self.meshery.encode(&mut out, context, change);
+                self.meshery.encode(&mut self.scratch, context, change);
             }
             (_, Change::Synced { .. }) => {}
             (_, Change::Deleted(Deleted::Partial(object))) => {
-                record::push_identity(&mut out, context.resource, *object);
+                record::push_identity(&mut self.scratch, context.resource, *object);
             }
-            _ => out.extend_from_slice(&self.body),
+            _ => {
+                self.emit(context, change, encoded);
+                self.scratch.extend_from_slice(&self.body);
+            }
         }
-        let payload = Bytes::from(out);
-        encoded.0.push((wire, added, payload.clone()));
+        let payload = Bytes::copy_from_slice(&self.scratch);
+        encoded.payloads.push((wire, added, payload.clone()));
         payload
+    }
+
+    /// Writes the change's object into `body`, once; `None` where it has none.
+    fn emit(
+        &mut self,
+        context: &Context<'_>,
+        change: &Change<'_>,
+        encoded: &mut Encoded,
+    ) -> Option<ContentHash> {
+        let object = change.object()?;
+        let hash = *encoded.hash.get_or_insert_with(|| {
+            self.body.clear();
+            record::push_object(&mut self.body, context.resource, object, self.secrets)
+        });
+        Some(hash)
     }
 }
 
@@ -99,8 +125,6 @@ impl Deliver for Dispatcher {
         to: SinkSet,
         given: SinkSet,
     ) -> SinkSet {
-        self.body.clear();
-        let hash = record::push_object(&mut self.body, context.resource, object, self.secrets);
         let resource = self.resource(context);
         let key = key_of(&resource, object.object_ref());
         let mut encoded = Encoded::default();
@@ -117,7 +141,7 @@ impl Deliver for Dispatcher {
                     Novelty::First | Novelty::ReplacesFirst => Change::Added(object),
                     Novelty::Known => Change::Modified(object),
                 };
-                let payload = self.payload(outlet, context, &change, Some(hash), &mut encoded);
+                let payload = self.payload(outlet, context, &change, &mut encoded);
                 match outlet.offer(&resource, &key, Offer::State { novelty, payload }) {
                     // The sink took the first state between the two looks; only
                     // this task offers states of this key, so it stays taken.
@@ -137,14 +161,9 @@ impl Deliver for Dispatcher {
         if to.is_empty() {
             return SinkSet::NONE;
         }
-        self.body.clear();
-        let (object, hash) = match &deleted {
-            Deleted::Partial(object) => (*object, None),
-            Deleted::Last(object) => {
-                let hash =
-                    record::push_object(&mut self.body, context.resource, object, self.secrets);
-                (object.object_ref(), Some(hash))
-            }
+        let object = match &deleted {
+            Deleted::Partial(object) => *object,
+            Deleted::Last(object) => object.object_ref(),
         };
         let resource = self.resource(context);
         let key = key_of(&resource, object);
@@ -153,7 +172,7 @@ impl Deliver for Dispatcher {
         let mut told = SinkSet::NONE;
         let outlets = Arc::clone(&self.outlets);
         for (at, outlet) in outlets.of(to) {
-            let payload = self.payload(outlet, context, &change, hash, &mut encoded);
+            let payload = self.payload(outlet, context, &change, &mut encoded);
             match outlet.offer(&resource, &key, Offer::Delete { payload }) {
                 Offered::Taken | Offered::Annihilated => told = told.with(SinkSet::one(at)),
                 Offered::Full | Offered::TooLate => {}
@@ -167,7 +186,7 @@ impl Deliver for Dispatcher {
         let mut encoded = Encoded::default();
         let outlets = Arc::clone(&self.outlets);
         for (_, outlet) in outlets.of(to) {
-            let payload = self.payload(outlet, context, change, None, &mut encoded);
+            let payload = self.payload(outlet, context, change, &mut encoded);
             outlet.synced(Some(Arc::clone(&resource)), payload);
         }
         self.outlets.note_synced(&resource.id(), to);
