@@ -28,12 +28,7 @@ async fn check_whole(sim: &Sim, watch_list: bool, least: usize) -> BTreeMap<Key,
     let running = Running::start(builder(sim).select(everything()).watch_list(watch_list));
     running.synced().await;
     running.equals(sim, "after the initial sync").await;
-    let resources: Vec<String> = running
-        .monitor
-        .resources()
-        .iter()
-        .map(|r| r.resource.id().to_string())
-        .collect();
+    let resources: Vec<String> = running.observed();
     let expected = versions_of(sim, &resources);
     assert!(expected.len() >= least, "{} objects", expected.len());
     let lists = sim
@@ -178,12 +173,7 @@ async fn default_exclusions_are_lifted_by_naming_them_and_patterns_narrow() {
     let observed = async |selection| {
         let running = Running::of(&sim, selection);
         running.synced().await;
-        let ids: Vec<String> = running
-            .monitor
-            .resources()
-            .iter()
-            .map(|r| r.resource.id().to_string())
-            .collect();
+        let ids: Vec<String> = running.observed();
         running.stop().await;
         ids
     };

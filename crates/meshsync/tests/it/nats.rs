@@ -97,20 +97,11 @@ fn rows_of(
         .collect()
 }
 
-fn observed(running: &Running) -> Vec<String> {
-    running
-        .monitor
-        .resources()
-        .iter()
-        .map(|r| r.resource.id().to_string())
-        .collect()
-}
-
 async fn equal(running: &Running, sim: &Sim, database: &Mutex<Database>, what: &str) {
     eventually(
         &format!("the consumer equals the cluster: {what}"),
         DEADLINE,
-        async || database.lock().unwrap().rows == rows_of(sim, &observed(running)),
+        async || database.lock().unwrap().rows == rows_of(sim, &running.observed()),
     )
     .await;
 }
@@ -141,7 +132,7 @@ async fn the_consumer_follows_from_the_initial_sync_to_deletes() {
         return;
     };
     equal(&running, &sim, &database, "after the initial sync").await;
-    let objects = rows_of(&sim, &observed(&running)).len() as u64;
+    let objects = rows_of(&sim, &running.observed()).len() as u64;
     assert_eq!(
         database.lock().unwrap().messages,
         objects,

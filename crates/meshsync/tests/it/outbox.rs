@@ -135,12 +135,7 @@ async fn a_sink_that_is_away_from_the_start_holds_up_nobody() {
     );
     away.store(false, Ordering::SeqCst);
     running.synced().await;
-    let resources: Vec<String> = running
-        .monitor
-        .resources()
-        .iter()
-        .map(|r| r.resource.id().to_string())
-        .collect();
+    let resources: Vec<String> = running.observed();
     assert_eq!(
         replica.lock().unwrap().versions(),
         versions_of(&sim, &resources)

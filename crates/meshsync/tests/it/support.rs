@@ -198,12 +198,7 @@ impl Running {
         let started = std::time::Instant::now();
         loop {
             // Resources come and go, too.
-            let resources: Vec<String> = self
-                .monitor
-                .resources()
-                .iter()
-                .map(|r| r.resource.id().to_string())
-                .collect();
+            let resources: Vec<String> = self.observed();
             let expected = versions_of(sim, &resources);
             let known = self.replica.lock().unwrap().versions();
             if known == expected {
@@ -244,6 +239,13 @@ impl Running {
             condition(&self.replica.lock().unwrap())
         })
         .await;
+    }
+
+    /// Names of the resources that are observed now.
+    pub(crate) fn observed(&self) -> Vec<String> {
+        let resources = self.monitor.resources();
+        let ids = resources.iter().map(|r| r.resource.id().to_string());
+        ids.collect()
     }
 
     pub(crate) fn resource(&self, id: &str) -> meshsync::ResourceSnapshot {
