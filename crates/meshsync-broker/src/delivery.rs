@@ -18,6 +18,9 @@ pub struct Delivery {
     /// The change in the sink's wire format; empty for a change that this format
     /// has no words for.
     pub payload: Bytes,
+    /// Another subject than the sink's own, for what somebody asked for: see
+    /// [`Outlet::interject`](crate::Outlet::interject).
+    pub subject: Option<Arc<str>>,
 }
 
 impl Delivery {

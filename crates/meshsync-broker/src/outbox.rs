@@ -95,6 +95,8 @@ enum Content {
     },
     /// A barrier: it keeps its place in the order.
     Synced { payload: Bytes },
+    /// Something that was asked for, on a subject of its own.
+    Interjection { subject: Arc<str>, payload: Bytes },
 }
 
 #[derive(Debug)]
@@ -271,6 +273,21 @@ impl Outbox {
         self.barriers.insert(of, at);
     }
 
+    /// Queues something behind everything that waits, whatever the capacity: who
+    /// calls this waits for room before, and bounds what it adds at a time.
+    pub fn interject(&mut self, resource: &Arc<Resource>, subject: Arc<str>, payload: Bytes) {
+        self.queued_bytes += OVERHEAD_BYTES + payload.len();
+        self.insert(Slot {
+            resource: Some(Arc::clone(resource)),
+            content: Content::Interjection { subject, payload },
+        });
+    }
+
+    /// Whether anything waits for `key`.
+    pub fn waits(&self, key: &ObjectKey) -> bool {
+        self.find(key).is_some()
+    }
+
     /// Takes deliveries from the front, at least one where there is one, up to
     /// about `bytes_max` bytes. They stay on the account until [`Outbox::commit`].
     pub fn take(&mut self, bytes_max: usize) -> Batch {
@@ -372,6 +389,7 @@ impl Outbox {
                 let of = slot.resource.as_ref().map(|resource| resource.id());
                 self.barriers.remove(&of);
             }
+            Content::Interjection { .. } => {}
         }
     }
 }
@@ -379,7 +397,7 @@ impl Outbox {
 fn key_of(slots: &[Option<Slot>], at: usize) -> Option<&ObjectKey> {
     match &slots[at].as_ref()?.content {
         Content::Object { key, .. } => Some(key),
-        Content::Synced { .. } => None,
+        Content::Synced { .. } | Content::Interjection { .. } => None,
     }
 }
 
@@ -395,7 +413,9 @@ impl Slot {
                     delete.as_ref().map_or(0, Bytes::len)
                         + state.as_ref().map_or(0, |state| state.payload.len())
                 }
-                Content::Synced { payload } => payload.len(),
+                Content::Synced { payload } | Content::Interjection { payload, .. } => {
+                    payload.len()
+                }
             }
     }
 
@@ -408,6 +428,7 @@ impl Slot {
                         resource: self.resource.clone(),
                         key: Some(Arc::clone(&key)),
                         payload,
+                        subject: None,
                     });
                 }
                 if let Some(state) = state {
@@ -420,6 +441,7 @@ impl Slot {
                         resource: self.resource,
                         key: Some(key),
                         payload: state.payload,
+                        subject: None,
                     });
                 }
             }
@@ -428,6 +450,14 @@ impl Slot {
                 resource: self.resource,
                 key: None,
                 payload,
+                subject: None,
+            }),
+            Content::Interjection { subject, payload } => out.push(Delivery {
+                event: EventType::Added,
+                resource: self.resource,
+                key: None,
+                payload,
+                subject: Some(subject),
             }),
         }
     }

@@ -85,6 +85,37 @@ impl Outlet {
         self.filled.notify_one();
     }
 
+    /// See [`Outbox::interject`]. Never waits.
+    pub fn interject(&self, resource: &Arc<Resource>, subject: &Arc<str>, payload: Bytes) {
+        let mut outbox = self.lock();
+        if self.status.state() == SinkState::Closed {
+            return;
+        }
+        outbox.interject(resource, Arc::clone(subject), payload);
+        drop(outbox);
+        self.filled.notify_one();
+    }
+
+    /// See [`Outbox::waits`].
+    pub fn waits(&self, key: &ObjectKey) -> bool {
+        self.lock().waits(key)
+    }
+
+    /// Waits until there is room, however long the sink is away.
+    pub async fn room(&self) {
+        let mut room = self.room.subscribe();
+        loop {
+            room.mark_unchanged();
+            self.note_starved();
+            if self.has_room() || self.status.state() == SinkState::Closed {
+                return;
+            }
+            if room.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Whether more than half of the outbox is free.
     pub fn has_room(&self) -> bool {
         self.lock().has_room()

@@ -130,6 +130,13 @@ fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
         status.set_error(format!("{object}: {}", rejected.reason));
         status.rejected.inc();
     }
+    for cut in &published.cut {
+        let object = batch.deliveries[cut.at].key.as_deref();
+        let object = object.map_or_else(String::new, ToString::to_string);
+        tracing::error!(sink = status.name(), %object, reason = %cut.reason, "delivered in parts");
+        status.set_error(format!("{object}: {}", cut.reason));
+        status.cut.inc();
+    }
     if let Some(trouble) = &published.trouble {
         tracing::warn!(sink = status.name(), %trouble, "delivered, but not without trouble");
         status.set_error(trouble.clone());

@@ -26,9 +26,20 @@ pub enum Wire {
 pub struct Published {
     /// Deliveries that this sink can never take. Everything else is confirmed.
     pub rejected: Vec<Rejected>,
+    /// Deliveries of which parts were cut, since they were too large as a whole.
+    pub cut: Vec<Cut>,
     /// What did not work beside the deliveries, why, and what to do about it: it
     /// is logged and shows as the sink's last error.
     pub trouble: Option<String>,
+}
+
+/// A delivery of which only parts were published.
+#[derive(Debug)]
+pub struct Cut {
+    /// Its place in the batch.
+    pub at: usize,
+    /// What is missing and why, and what to do about it.
+    pub reason: String,
 }
 
 /// A delivery that a sink can never take.

@@ -74,6 +74,8 @@ pub struct SinkStatus {
     pub retries: Counter,
     /// Deliveries the sink can never take, such as one above its size limit.
     pub rejected: Counter,
+    /// Deliveries of which parts were cut, since they were too large as a whole.
+    pub cut: Counter,
     /// Offers the full outbox refused; each marks its object to be read again.
     pub refused: Counter,
 }
@@ -90,6 +92,7 @@ impl SinkStatus {
             published_bytes: Counter::default(),
             retries: Counter::default(),
             rejected: Counter::default(),
+            cut: Counter::default(),
             refused: Counter::default(),
         }
     }

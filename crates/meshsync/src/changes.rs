@@ -142,6 +142,7 @@ mod tests {
             resource: None,
             key: None,
             payload: Bytes::from_static(payload.as_bytes()),
+            subject: None,
         });
         change.uid().map(str::to_owned)
     }

@@ -210,6 +210,16 @@ impl PipelineCollector {
         )?;
         family(
             encoder,
+            "sink_cut",
+            "Deliveries of which parts were cut to fit",
+            None,
+            MetricType::Counter,
+            of(|s| s.status.cut.value())
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
             "sink_refused",
             "Offers a full outbox refused",
             None,

@@ -197,6 +197,7 @@ struct SinkPart {
     published_bytes: u64,
     retries: u64,
     rejected: u64,
+    cut: u64,
     last_error: Option<String>,
     outbox: OutboxPart,
 }
@@ -270,6 +271,7 @@ impl SinkPart {
             published_bytes: status.published_bytes.value(),
             retries: status.retries.value(),
             rejected: status.rejected.value(),
+            cut: status.cut.value(),
             last_error: status.last_error(),
             outbox: OutboxPart {
                 queued_bytes: outbox.queued_bytes,

@@ -194,6 +194,7 @@ mod tests {
             key: (event != EventType::Synced).then(|| Arc::new(key)),
             resource: (!plural.is_empty()).then(|| Arc::new(resource)),
             payload: format!("{event} {name}").into(),
+            subject: None,
         }
     }
 

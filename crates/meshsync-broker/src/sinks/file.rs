@@ -243,6 +243,7 @@ mod tests {
             })),
             resource: Some(Arc::new(resource)),
             payload: payload.into(),
+            subject: None,
         }
     }
 
@@ -252,6 +253,7 @@ mod tests {
             resource: None,
             key: None,
             payload: r#"{"event":"SYNCED","scope":"c"}"#.into(),
+            subject: None,
         }
     }
 

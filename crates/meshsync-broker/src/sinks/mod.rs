@@ -7,6 +7,8 @@ mod lines;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
+mod nats_connect;
+#[cfg(feature = "nats")]
 mod nats_url;
 
 pub use channel::{ChannelSink, Received, channel};
@@ -16,7 +18,7 @@ pub use meshsync_model::wire::meshery::Fidelity;
 #[cfg(feature = "nats")]
 pub use nats::NatsSink;
 #[cfg(feature = "nats")]
-pub use nats_url::{Credentials, NatsUrl};
+pub use nats_url::{Credentials, NatsUrl, NatsUrlOptions};
 
 use crate::{Sink, SinkUrlError};
 

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Subscriber};
+use async_nats::{Client, Subscriber};
+use bytes::Bytes;
 use futures::StreamExt;
+use meshsync_model::wire::meshery::{Shrunk, shrink};
 
-use super::nats_url::{Credentials, NatsUrl};
-use crate::{Batch, BoxFuture, Published, Rejected, Sink, SinkError, Wire};
+use super::nats_connect;
+use super::nats_url::NatsUrl;
+use crate::{Batch, BoxFuture, Cut, Published, Rejected, Sink, SinkError, Wire};
 
 /// The subject Meshery Server reads.
 const SUBJECT: &str = "meshery.meshsync.core";
-
-/// Meshery Server and the operator look for a connection of this name.
-const CLIENT_NAME: &str = "meshsync";
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After a break we are back before others are: nats.go, which Meshery Server
 /// uses, waits 2 s and up to 0.1 s of jitter before it connects again, and core
@@ -109,20 +107,21 @@ impl Connection {
             if delivery.payload.is_empty() {
                 continue;
             }
-            if delivery.payload.len() > max_payload {
-                published.rejected.push(Rejected {
-                    at,
-                    reason: format!(
-                        "the message has {} bytes, the broker takes at most {}: raise max_payload in the broker's configuration",
-                        delivery.payload.len(),
-                        max_payload
-                    ),
-                });
-                continue;
+            let mut payload = delivery.payload.clone();
+            if payload.len() > max_payload {
+                match fit(&payload, max_payload) {
+                    Ok((shrunk, reason)) => {
+                        published.cut.push(Cut { at, reason });
+                        payload = shrunk;
+                    }
+                    Err(reason) => {
+                        published.rejected.push(Rejected { at, reason });
+                        continue;
+                    }
+                }
             }
-            self.client
-                .publish(SUBJECT, delivery.payload.clone())
-                .await?;
+            let subject = delivery.subject.as_deref().unwrap_or(SUBJECT);
+            self.client.publish(subject.to_owned(), payload).await?;
         }
         self.round_trip().await?;
         if self.id() != before {
@@ -148,41 +147,34 @@ impl Connection {
 }
 
 async fn connect(url: &NatsUrl) -> Result<Connection, SinkError> {
-    let failed = |error: async_nats::Error| {
-        SinkError::unavailable(
-            format!(
-                "failed to connect to {}: is the broker up, and are address and credentials right?",
-                url.servers.join(",")
-            ),
-            error,
-        )
-    };
-    let options = ConnectOptions::new()
-        .name(CLIENT_NAME)
-        .connection_timeout(CONNECT_TIMEOUT)
-        .ping_interval(Duration::from_secs(20))
-        .max_reconnects(None);
-    let options = match &url.credentials {
-        Credentials::Anonymous => options,
-        Credentials::Token(token) => options.token(token.clone()),
-        Credentials::UserPassword(user, password) => {
-            options.user_and_password(user.clone(), password.clone())
-        }
-    };
-    let connecting = async {
-        let client = options.connect(url.servers.clone()).await?;
-        let echo_subject = client.new_inbox();
-        let echo = client.subscribe(echo_subject.clone()).await?;
-        Ok::<_, async_nats::Error>(Connection {
-            client,
-            echo,
-            echo_subject,
-            echoes: 0,
-        })
-    };
-    match tokio::time::timeout(CONNECT_TIMEOUT + Duration::from_secs(1), connecting).await {
-        Ok(result) => result.map_err(failed),
-        Err(elapsed) => Err(failed(elapsed.into())),
+    let client = nats_connect::connect(url).await?;
+    let echo_subject = client.new_inbox();
+    let echo = client.subscribe(echo_subject.clone()).await;
+    let echo = echo.map_err(|error| {
+        SinkError::unavailable("failed to subscribe to an inbox of our own", error)
+    })?;
+    Ok(Connection {
+        client,
+        echo,
+        echo_subject,
+        echoes: 0,
+    })
+}
+
+/// Cuts a message down to what the broker takes; says what is missing, or why
+/// nothing is left.
+fn fit(payload: &Bytes, bytes_max: usize) -> Result<(Bytes, String), String> {
+    let problem = format!(
+        "the message has {} bytes, the broker takes at most {bytes_max}: \
+         raise max_payload in the broker's configuration",
+        payload.len()
+    );
+    match shrink(payload, bytes_max) {
+        Some(Shrunk { payload, parts }) => Ok((
+            payload.into(),
+            format!("without {}: {problem}", parts.join(", ")),
+        )),
+        None => Err(problem),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The URL of a NATS server, with the credentials that the client library does
 //! not take from it.
 
+use std::path::PathBuf;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -34,6 +36,33 @@ pub struct NatsUrl {
     pub servers: Vec<String>,
     /// Credentials; those of the first server that has any.
     pub credentials: Credentials,
+    /// What stands behind the `?`.
+    pub options: NatsUrlOptions,
+}
+
+/// Options of a NATS URL: `?durable&creds=PATH&nkey=PATH&ca=PATH`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NatsUrlOptions {
+    /// Whether messages go into a JetStream stream where the broker has it.
+    pub durable: bool,
+    /// A credentials file (JWT and seed), read at every connect.
+    pub creds: Option<PathBuf>,
+    /// A file with an nkey seed, read at every connect.
+    pub nkey: Option<PathBuf>,
+    /// Root certificates (PEM) that the broker's certificate is checked with, on
+    /// top of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+impl NatsUrlOptions {
+    /// Takes what is not set from `other`.
+    fn or(&mut self, other: Self) {
+        self.durable |= other.durable;
+        self.creds = self.creds.take().or(other.creds);
+        self.nkey = self.nkey.take().or(other.nkey);
+        self.ca = self.ca.take().or(other.ca);
+    }
 }
 
 const SCHEMES: [&str; 4] = ["nats://", "tls://", "ws://", "wss://"];
@@ -44,6 +73,7 @@ pub(crate) fn is_nats(url: &str) -> bool {
 }
 
 fn is_host_port(url: &str) -> bool {
+    let url = url.split_once('?').map_or(url, |(servers, _)| servers);
     !url.contains("://")
         && url.split(',').all(|part| {
             let host_port = part.rsplit_once('@').map_or(part, |(_, rest)| rest);
@@ -64,6 +94,7 @@ impl NatsUrl {
     pub fn parse(text: &str) -> Result<Self, SinkUrlError> {
         let mut servers = Vec::new();
         let mut credentials = Credentials::Anonymous;
+        let mut options = NatsUrlOptions::default();
         for part in text
             .split(',')
             .map(str::trim)
@@ -74,10 +105,11 @@ impl NatsUrl {
             } else {
                 format!("nats://{part}")
             };
-            let (server, found) = parse_one(&with_scheme)?;
+            let (server, found, more) = parse_one(&with_scheme)?;
             if credentials == Credentials::Anonymous {
                 credentials = found;
             }
+            options.or(more);
             servers.push(server);
         }
         if servers.is_empty() {
@@ -86,11 +118,20 @@ impl NatsUrl {
         Ok(Self {
             servers,
             credentials,
+            options,
+        })
+    }
+
+    /// The hosts of its servers, without ports.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().filter_map(|server| {
+            let (_, rest) = server.split_once("://")?;
+            rest.rsplit_once(':').map(|(host, _)| host)
         })
     }
 }
 
-fn parse_one(text: &str) -> Result<(String, Credentials), SinkUrlError> {
+fn parse_one(text: &str) -> Result<(String, Credentials, NatsUrlOptions), SinkUrlError> {
     let url = Url::parse(text)
         .map_err(|error| invalid(text, &format!("{error}: write nats://[TOKEN@]HOST:4222")))?;
     if !SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
@@ -100,13 +141,7 @@ fn parse_one(text: &str) -> Result<(String, Credentials), SinkUrlError> {
         .host_str()
         .filter(|host| !host.is_empty())
         .ok_or_else(|| invalid(text, "no host found: write nats://HOST:4222"))?;
-    if url.query().is_some() {
-        let names = option_names(&url);
-        return Err(invalid(
-            text,
-            &format!("unknown option{names}: credentials stand before the host, TOKEN@HOST"),
-        ));
-    }
+    let options = options(&url).map_err(|problem| invalid(text, &problem))?;
     if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
         return Err(invalid(
             text,
@@ -120,7 +155,33 @@ fn parse_one(text: &str) -> Result<(String, Credentials), SinkUrlError> {
         (user, Some(password)) => Credentials::UserPassword(decode(user), decode(password)),
     };
     let port = url.port().unwrap_or(4222);
-    Ok((format!("{}://{host}:{port}", url.scheme()), credentials))
+    let server = format!("{}://{host}:{port}", url.scheme());
+    Ok((server, credentials, options))
+}
+
+fn options(url: &Url) -> Result<NatsUrlOptions, String> {
+    let mut options = NatsUrlOptions::default();
+    let path = |value: &str| (!value.is_empty()).then(|| PathBuf::from(value));
+    for (name, value) in url.query_pairs() {
+        let slot = match &*name {
+            "durable" if matches!(&*value, "" | "true") => {
+                options.durable = true;
+                continue;
+            }
+            "creds" => &mut options.creds,
+            "nkey" => &mut options.nkey,
+            "ca" => &mut options.ca,
+            _ => {
+                return Err(format!(
+                    "unknown option{}: there are durable, creds=PATH, nkey=PATH and ca=PATH; \
+                     a token stands before the host, TOKEN@HOST",
+                    option_names(url)
+                ));
+            }
+        };
+        *slot = Some(path(&value).ok_or_else(|| format!("{name} needs a path: {name}=PATH"))?);
+    }
+    Ok(options)
 }
 
 /// The names of a URL's options, as far as they look like names: a value is
@@ -179,6 +240,20 @@ mod tests {
             &["nats://a:1", "nats://b:2"],
             token("t"),
         );
+    }
+
+    #[test]
+    fn options_stand_behind_the_question_mark() {
+        let url = NatsUrl::parse("tls://a:1,b:2?durable&creds=/etc/x.creds&ca=/etc/ca.pem");
+        let url = url.unwrap();
+        assert!(url.options.durable);
+        assert_eq!(url.options.creds, Some("/etc/x.creds".into()));
+        assert_eq!(url.options.ca, Some("/etc/ca.pem".into()));
+        assert_eq!(url.hosts().collect::<Vec<_>>(), ["a", "b"]);
+        let ipv6 = NatsUrl::parse("nats://[::1]:4222?nkey=seed").unwrap();
+        assert_eq!(ipv6.hosts().collect::<Vec<_>>(), ["[::1]"]);
+        let error = NatsUrl::parse("nats://h?creds=").unwrap_err().to_string();
+        assert!(error.contains("creds=PATH"), "{error}");
     }
 
     #[test]

@@ -189,8 +189,9 @@ async fn a_broker_that_restarts_during_churn_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_above_max_payload_is_reported_by_name_and_the_rest_arrives() {
+async fn an_object_above_max_payload_arrives_in_parts_and_is_reported_by_name() {
     let Some(nats) = NatsServer::builder()
+        .token("t0ken")
         .max_payload_bytes(64 << 10)
         .start_or_skip()
     else {
@@ -200,7 +201,9 @@ async fn an_object_above_max_payload_is_reported_by_name_and_the_rest_arrives() 
     sim.apply(config_map("too-big", &"x".repeat(100 << 10)))
         .unwrap();
     sim.apply(config_map("fits", "1")).unwrap();
-    let running = Running::start(builder(&sim).sink_url(&nats.url()).unwrap());
+    let (_client, database) = consume(&nats.url(), "t0ken").await;
+    let url = nats.url().replacen("nats://", "nats://t0ken@", 1);
+    let running = Running::start(builder(&sim).sink_url(&url).unwrap());
     running.synced().await;
     let sinks = running.monitor.sinks();
     let sink = sinks
@@ -208,12 +211,13 @@ async fn an_object_above_max_payload_is_reported_by_name_and_the_rest_arrives() 
         .find(|sink| sink.status.name().starts_with("nats://"))
         .unwrap();
     running
-        .sees("it is rejected", |_| sink.status.rejected.value() == 1)
+        .sees("it is cut", |_| sink.status.cut.value() == 1)
         .await;
+    equal(&running, &sim, &database, "the large one included").await;
+    assert_eq!(sink.status.rejected.value(), 0);
     let error = sink.status.last_error().unwrap();
-    assert!(
-        error.contains("default/too-big") && error.contains("max_payload"),
-        "{error}"
-    );
+    for part in ["default/too-big", "data/", "max_payload", "bytes"] {
+        assert!(error.contains(part), "{error}");
+    }
     running.stop().await;
 }

@@ -32,6 +32,8 @@ mod encoder;
 mod metadata;
 mod number;
 mod service;
+mod shrink;
 mod string;
 
 pub use encoder::{Encoder, Fidelity};
+pub use shrink::{CUT_ANNOTATION, Shrunk, shrink};
