@@ -142,6 +142,7 @@ fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
         exclude: patterns("--exclude", &args.exclude, &file.exclude)?,
         also: patterns("--also", &args.also, &file.also)?,
         namespaces,
+        ..Selection::default()
     })
 }
 

@@ -50,6 +50,6 @@ pub use catalog::{
 };
 pub use plan::{Delta, WatchPlan};
 pub use selection::{
-    Decision, NamespaceError, NamespaceSelection, Pattern, PatternError, PatternProblem, Reason,
-    Selection,
+    Decision, EventRule, Events, Managed, NamespaceError, NamespaceSelection, Pattern,
+    PatternError, PatternProblem, Reason, Selection, View,
 };

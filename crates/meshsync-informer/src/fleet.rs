@@ -4,20 +4,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshsync_discovery::{Catalog, Pattern, Selection, WatchPlan};
+use meshsync_discovery::{Catalog, Freshness, Pattern, Selection, WatchPlan};
 use meshsync_model::{ClusterId, Resource, ResourceId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::Deliver;
+pub use self::taps::{Listener, Tap};
+use self::taps::{Shared, Taps};
 use crate::api::RequestError;
 use crate::client::Connection;
+use crate::control::{Controlled, Reading};
 use crate::discover::Discovery;
 use crate::picture::Graves;
 use crate::status::StatusBoard;
-use crate::task::{Setup, Task};
+use crate::task::{Orders, Setup, Task, orders};
+use crate::{Deliver, Remembered};
+
+mod taps;
 
 /// How many initial lists run at once. Each costs the server a worker and us a
 /// connection's buffers; more make nothing faster.
@@ -54,8 +59,12 @@ pub struct FleetConfig {
     pub connection: Connection,
     /// Identity of the cluster.
     pub scope: ClusterId,
-    /// Which resources and namespaces.
-    pub selection: Selection,
+    /// Which resources and objects, and what it is told later.
+    pub controlled: Controlled,
+    /// Resources that are watched for what they say.
+    pub taps: Vec<Tap>,
+    /// What sinks were given by a process before this one.
+    pub remembered: Vec<Remembered>,
     /// Whether initial lists may be WatchLists. Servers that refuse it are
     /// listed in pages whatever this says.
     pub watch_list: bool,
@@ -65,7 +74,13 @@ pub struct FleetConfig {
 /// of the plan. Plans change without disturbing tasks they do not concern.
 #[derive(Debug)]
 pub struct Fleet {
-    config: FleetConfig,
+    connection: Connection,
+    scope: ClusterId,
+    watch_list: bool,
+    selection: Arc<Selection>,
+    controlled: Controlled,
+    taps: Taps,
+    remembered: HashMap<ResourceId, Remembered>,
     board: Arc<StatusBoard>,
     plan: WatchPlan,
     members: HashMap<ResourceId, Member>,
@@ -84,6 +99,7 @@ pub struct Fleet {
 struct Member {
     retire: CancellationToken,
     hand_over: CancellationToken,
+    orders: Orders,
     /// What takes its place when it has retired.
     then: Option<Resource>,
 }
@@ -91,8 +107,17 @@ struct Member {
 impl Fleet {
     /// A fleet without tasks. Status is written to `board`.
     pub fn new(config: FleetConfig, board: Arc<StatusBoard>) -> Self {
+        let mut controlled = config.controlled;
+        let selection = Arc::clone(&controlled.selection.borrow_and_update());
+        let remembered = config.remembered.into_iter();
         Self {
-            config,
+            connection: config.connection,
+            scope: config.scope,
+            watch_list: config.watch_list,
+            selection,
+            controlled,
+            taps: Taps::new(config.taps),
+            remembered: remembered.map(|old| (old.resource.id(), old)).collect(),
             board,
             plan: WatchPlan::default(),
             members: HashMap::new(),
@@ -122,14 +147,16 @@ impl Fleet {
         let mut discovery = Discovery::default();
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            refreshed = discovery.refresh(&self.config.connection.client) => {
+            refreshed = discovery.refresh(&self.connection.client) => {
                 let catalog = refreshed?;
                 self.warn_unmatched(catalog);
-                self.apply(WatchPlan::new(catalog, &self.config.selection), &mut deliver);
+                self.plan(catalog, &mut deliver);
+                self.part_with_remembered(catalog, &mut deliver);
             }
         }
         planned();
         let mut asked = Instant::now();
+        let mut alone = false;
         let mut hinted: Option<(Instant, usize)> = None;
         loop {
             let due = match hinted {
@@ -143,6 +170,19 @@ impl Fleet {
                     self.joined(joined, &mut deliver);
                     continue;
                 }
+                changed = self.controlled.selection.changed(), if !alone => {
+                    if changed.is_err() {
+                        // Nobody is left who could tell us anything.
+                        alone = true;
+                    } else if let Some(catalog) = discovery.catalog() {
+                        self.reconfigured(catalog, &mut deliver);
+                    }
+                    continue;
+                }
+                Some(reading) = self.controlled.readings.recv() => {
+                    self.read(reading);
+                    continue;
+                }
                 () = tokio::time::sleep_until(due.max(asked + DISCOVERY_INTERVAL_MIN)) => {}
                 () = self.hint.notified(), if hinted.is_none_or(|(_, delay)| delay > 0) => {
                     hinted = Some((Instant::now(), 0));
@@ -152,11 +192,8 @@ impl Fleet {
             asked = Instant::now();
             let again = tokio::select! {
                 () = stop.cancelled() => break,
-                refreshed = discovery.refresh(&self.config.connection.client) => match refreshed {
-                    Ok(catalog) => {
-                        let plan = WatchPlan::new(catalog, &self.config.selection);
-                        self.apply(plan, &mut deliver)
-                    }
+                refreshed = discovery.refresh(&self.connection.client) => match refreshed {
+                    Ok(catalog) => self.plan(catalog, &mut deliver),
                     Err(_) => false,
                 },
             };
@@ -166,8 +203,114 @@ impl Fleet {
                 _ => None,
             };
         }
+        self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+        self.taps.ended().await;
         Ok(())
+    }
+
+    /// Plans anew for what is served; returns whether to ask again soon.
+    fn plan<D: Deliver + 'static>(
+        &mut self,
+        catalog: &Catalog,
+        deliver: &mut impl FnMut() -> D,
+    ) -> bool {
+        let again = self.apply(WatchPlan::new(catalog, &self.selection), deliver);
+        let shared = Shared {
+            connection: &self.connection,
+            scope: &self.scope,
+            watch_list: self.watch_list,
+            lists: &self.lists,
+            hint: &self.hint,
+            stop: &self.stop,
+        };
+        self.taps.follow(catalog, &self.plan, &shared);
+        again
+    }
+
+    /// Takes up another selection.
+    fn reconfigured<D: Deliver + 'static>(
+        &mut self,
+        catalog: &Catalog,
+        deliver: &mut impl FnMut() -> D,
+    ) {
+        self.selection = Arc::clone(&self.controlled.selection.borrow_and_update());
+        tracing::info!("another selection is in force");
+        self.warn_unmatched(catalog);
+        self.plan(catalog, deliver);
+        for (id, member) in &self.members {
+            if let Some(resource) = self.plan.find(id) {
+                member.orders.view(self.selection.view(resource));
+            }
+        }
+    }
+
+    /// Shows every object to those who asked.
+    fn read(&self, mut reading: Reading) {
+        for (id, member) in &self.members {
+            let Some(resource) = self.plan.find(id) else {
+                continue;
+            };
+            let Some(reader) = (reading.0)(&Arc::new(resource.clone())) else {
+                continue;
+            };
+            if !member.orders.read(reader) {
+                tracing::warn!(resource = %id, "too many readings wait; one leaves it out");
+            }
+        }
+    }
+
+    /// What sinks were given of resources that are not in the first plan is
+    /// gone, unless the server could not say whether it has them.
+    fn part_with_remembered<D: Deliver + 'static>(
+        &mut self,
+        catalog: &Catalog,
+        deliver: &mut impl FnMut() -> D,
+    ) {
+        let plan = &self.plan;
+        let is_uncertain = |old: &Remembered| {
+            let group = &old.resource.gvk.group;
+            let mut silent = catalog.unavailable().iter();
+            silent.any(|(name, _)| name.group == *group)
+                || catalog.documents().iter().any(|document| {
+                    document.group == *group && document.freshness != Freshness::Current
+                })
+                || catalog.documents().is_empty()
+        };
+        let left: Vec<Remembered> = self
+            .remembered
+            .extract_if(|id, old| {
+                let planned = plan.find(id).is_some_and(|new| new.gvk == old.resource.gvk);
+                !planned && !is_uncertain(old)
+            })
+            .map(|(_, old)| old)
+            .collect();
+        for old in left {
+            tracing::info!(resource = %old.resource, objects = old.len(), "no longer observed");
+            let resource = Arc::new(old.resource);
+            let retire = CancellationToken::new();
+            retire.cancel();
+            let (_, ordered) = orders(self.selection.view(&resource));
+            let task = Task::new(Setup {
+                client: self.connection.client.clone(),
+                // Nobody looks at it: what it was is no resource of the plan.
+                status: StatusBoard::default().enter(&resource),
+                resource,
+                scope: self.scope.clone(),
+                ordered,
+                deliver: deliver(),
+                watch_list: false,
+                lists: Arc::clone(&self.lists),
+                discover: None,
+                stop: self.stop.clone(),
+                retire,
+                hand_over: CancellationToken::new(),
+                graves: Graves::new(),
+                remembered: old.objects,
+                delay: Duration::ZERO,
+            });
+            self.tasks.spawn(task.run());
+        }
     }
 
     /// Moves from the present plan to `next`; returns whether to ask again soon.
@@ -223,20 +366,27 @@ impl Fleet {
         let resource = Arc::new(resource);
         let retire = CancellationToken::new();
         let hand_over = CancellationToken::new();
+        let (give, ordered) = orders(self.selection.view(&resource));
+        let old = self.remembered.get(&id);
+        let remembered = match old.is_some_and(|old| old.resource.gvk == resource.gvk) {
+            true => self.remembered.remove(&id).map(|old| old.objects),
+            false => None,
+        };
         let task = Task::new(Setup {
-            client: self.config.connection.client.clone(),
+            client: self.connection.client.clone(),
             status: self.board.enter(&resource),
             resource,
-            scope: self.config.scope.clone(),
-            namespaces: self.config.selection.namespaces.clone(),
+            scope: self.scope.clone(),
+            ordered,
             deliver,
-            watch_list: self.config.watch_list,
+            watch_list: self.watch_list,
             lists: Arc::clone(&self.lists),
             discover: Some(Arc::clone(&self.hint)),
             stop: self.stop.clone(),
             retire: retire.clone(),
             hand_over: hand_over.clone(),
             graves,
+            remembered: remembered.unwrap_or_default(),
             delay,
         });
         let handle = self.tasks.spawn(task.run());
@@ -244,6 +394,7 @@ impl Fleet {
         let member = Member {
             retire,
             hand_over,
+            orders: give,
             then: None,
         };
         self.members.insert(id, member);
@@ -292,7 +443,9 @@ impl Fleet {
     fn keep_missing(&mut self, next: &mut WatchPlan) -> bool {
         let now = Instant::now();
         let mut kept = false;
-        let missing: Vec<Resource> = self.plan.delta(next).stop;
+        // What is no longer selected is not missing.
+        let mut missing: Vec<Resource> = self.plan.delta(next).stop;
+        missing.retain(|resource| self.selection.decide(resource).observed);
         self.missing
             .retain(|id, _| missing.iter().any(|resource| resource.id() == *id));
         for resource in missing {
@@ -307,7 +460,7 @@ impl Fleet {
     }
 
     fn warn_unmatched(&self, catalog: &Catalog) {
-        let unmatched = self.config.selection.unmatched(catalog);
+        let unmatched = self.selection.unmatched(catalog);
         for pattern in unmatched.into_iter().map(Pattern::as_str) {
             tracing::warn!(
                 pattern,

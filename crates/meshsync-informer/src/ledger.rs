@@ -363,6 +363,18 @@ impl Ledger {
             .map_or(SinkSet::NONE, |entry| entry.dirty.without(entry.mourned()))
     }
 
+    /// Whether there is an object of this name, whatever its uid.
+    pub fn has(&self, object: ObjectRef<'_>) -> bool {
+        self.entry(object).is_some_and(|entry| entry.live)
+    }
+
+    /// Whether an object is known in exactly this state.
+    pub fn is_current(&self, object: ObjectRef<'_>, version: &str) -> bool {
+        self.entry(object).is_some_and(|entry| {
+            entry.live && entry.uid.matches(object.uid) && entry.version.matches(version)
+        })
+    }
+
     fn entry(&self, object: ObjectRef<'_>) -> Option<&Entry> {
         self.entries.get(&self.key(object)?)
     }

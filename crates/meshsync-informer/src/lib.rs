@@ -21,6 +21,7 @@
 
 mod api;
 mod client;
+mod control;
 mod deliver;
 mod discover;
 mod fleet;
@@ -28,6 +29,8 @@ pub mod frame;
 pub mod ledger;
 pub mod machine;
 mod picture;
+mod reader;
+mod remembered;
 mod scope;
 mod sinks;
 mod status;
@@ -36,9 +39,12 @@ mod transport;
 
 pub use api::RequestError;
 pub use client::{ClusterConfig, ConfigError, Connection};
+pub use control::{Busy, Control, Controlled};
 pub use deliver::{Deliver, Room};
 pub use discover::Discovery;
-pub use fleet::{Fleet, FleetConfig};
+pub use fleet::{Fleet, FleetConfig, Listener, Tap};
+pub use reader::Reader;
+pub use remembered::Remembered;
 pub use scope::ScopeError;
 pub use sinks::{SINKS_MAX, SinkSet};
 pub use status::{ResourceSnapshot, ResourceState, ResourceStatus, StatusBoard};

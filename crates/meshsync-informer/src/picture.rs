@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use meshsync_discovery::NamespaceSelection;
-use meshsync_model::{Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, Tier};
+use meshsync_discovery::View;
+use meshsync_model::design::Marks;
+use meshsync_model::{Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, Tier, Uid};
 
 use crate::ledger::{Gone, Grave, Ledger, OwnedRef, Seen};
 use crate::status::ResourceStatus;
-use crate::{Deliver, SinkSet};
+use crate::{Deliver, Reader, SinkSet};
+
+use self::designs::Designs;
+
+mod designs;
 
 /// Turns what a server says into changes for the sinks. Owned by one task.
 #[derive(Debug)]
 pub(crate) struct Picture<D> {
     resource: Arc<Resource>,
     scope: ClusterId,
-    namespaces: NamespaceSelection,
+    view: View,
     ledger: Ledger,
     deliver: D,
     status: Arc<ResourceStatus>,
@@ -24,6 +29,9 @@ pub(crate) struct Picture<D> {
     /// Objects that the last pass did not show are being looked at one by one.
     confirming: bool,
     version: String,
+    /// What sinks were given in an earlier life and no list has shown yet.
+    remembered: Vec<(OwnedRef, SinkSet)>,
+    designs: Designs,
 }
 
 /// Deletes that sinks have not been told of, by object.
@@ -33,20 +41,48 @@ impl<D: Deliver> Picture<D> {
     pub(crate) fn new(
         resource: Arc<Resource>,
         scope: ClusterId,
-        namespaces: NamespaceSelection,
+        view: View,
         deliver: D,
         status: Arc<ResourceStatus>,
     ) -> Self {
         Self {
             resource,
             scope,
-            namespaces,
+            view,
             ledger: Ledger::new(),
             deliver,
             status,
             unsynced: SinkSet::NONE,
             confirming: false,
             version: String::new(),
+            remembered: Vec::new(),
+            designs: Designs::default(),
+        }
+    }
+
+    /// Takes over what sinks were given in an earlier life.
+    pub(crate) fn remember(&mut self, remembered: Vec<(OwnedRef, SinkSet)>) {
+        self.remembered = remembered;
+    }
+
+    /// Observes other objects, or tells of other changes. Returns whether
+    /// everything has to be listed again to get there.
+    pub(crate) fn observe(&mut self, view: View) -> bool {
+        let relist = self.view.has_other_objects(&view);
+        self.view = view;
+        relist
+    }
+
+    /// Whether there are no objects.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ledger.is_empty()
+    }
+
+    /// Shows an object to a reader, if it is in just the state that is known.
+    pub(crate) fn show(&mut self, object: &Object<'_>, reader: &mut dyn Reader) {
+        let r#ref = object.object_ref();
+        if self.ledger.is_current(r#ref, object.resource_version()) {
+            self.with_context(|context, _| reader.object(context, object));
         }
     }
 
@@ -57,8 +93,10 @@ impl<D: Deliver> Picture<D> {
 
     /// A state of an object.
     pub(crate) fn apply(&mut self, object: &Object<'_>) {
-        if !self.namespaces.contains(object.namespace()) {
-            return;
+        let marks = Marks::of(object);
+        if !self.view.admits(object.namespace(), || marks.is_some()) {
+            // It was in the picture, maybe, until its labels changed.
+            return self.delete(object);
         }
         let r#ref = object.object_ref();
         let seen = self.ledger.apply(r#ref, object.resource_version());
@@ -73,6 +111,7 @@ impl<D: Deliver> Picture<D> {
             }
         }
         self.status.event();
+        self.designs.note(r#ref, marks.as_ref(), &self.status);
         self.offer(object, self.deliver.sinks());
         self.settled_up();
     }
@@ -96,6 +135,7 @@ impl<D: Deliver> Picture<D> {
         self.unsynced = self.deliver.sinks();
         let unconfirmed = if readable {
             self.remove_all(&unseen);
+            self.tell_of_remembered();
             Vec::new()
         } else {
             unseen
@@ -120,6 +160,7 @@ impl<D: Deliver> Picture<D> {
 
     /// The resource is observed no more: all its objects leave the picture.
     pub(crate) fn retire(&mut self) {
+        self.tell_of_remembered();
         self.remove_all(&self.ledger.objects());
         self.version.clear();
         self.confirming = false;
@@ -200,9 +241,17 @@ impl<D: Deliver> Picture<D> {
         // A state must not overtake the delete of what had the name before.
         let may = to.without(self.ledger.mourned(r#ref));
         let given = self.ledger.given(r#ref);
+        let events = self.view.events;
+        let muted = match (events.added, events.modified) {
+            (true, true) => SinkSet::NONE,
+            (false, false) => may,
+            (false, true) => may.without(given),
+            (true, false) => may.and(given),
+        };
+        let told = may.without(muted);
         let taken =
-            self.with_context(|context, deliver| deliver.state(context, object, may, given));
-        self.ledger.settle(r#ref, to, taken);
+            self.with_context(|context, deliver| deliver.state(context, object, told, given));
+        self.ledger.settle(r#ref, to, taken.with(muted));
     }
 
     fn tell_gone(&mut self, deleted: Deleted<'_>, gone: &Gone) {
@@ -210,10 +259,29 @@ impl<D: Deliver> Picture<D> {
             Deleted::Last(object) => object.object_ref(),
             Deleted::Partial(object) => *object,
         };
+        self.designs.note(object, None, &self.status);
+        if !self.view.events.deleted {
+            return;
+        }
         let may = gone.given.without(self.ledger.mourned(object));
         let told = self.with_context(|context, deliver| deliver.delete(context, deleted, may));
         self.ledger
             .bury(object, gone.uid.clone(), gone.given.without(told));
+    }
+
+    /// What was given in an earlier life and is not there is told as deleted.
+    fn tell_of_remembered(&mut self) {
+        if self.remembered.is_empty() {
+            return;
+        }
+        for (object, sinks) in std::mem::take(&mut self.remembered) {
+            // Another object under that name has taken its place at the sink.
+            if !self.ledger.has(object.as_ref()) {
+                let uid = Uid::new(&object.uid);
+                self.ledger.bury(object.as_ref(), uid, sinks);
+            }
+        }
+        self.repay_deletes();
     }
 
     fn remove_all(&mut self, objects: &[OwnedRef]) {

@@ -1,5 +1,6 @@
 //! What is known of every resource under observation.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -50,6 +51,8 @@ pub struct ResourceStatus {
     last_event_ms: AtomicU64,
     /// Objects for which some sink is owed a state or a delete.
     owed: AtomicU64,
+    /// Objects per design that Meshery deployed.
+    designs: Mutex<BTreeMap<Arc<str>, u64>>,
     board: watch::Sender<u64>,
 }
 
@@ -85,6 +88,9 @@ pub struct ResourceSnapshot {
     pub malformed: u64,
     /// For how many objects some sink is owed a state or a delete.
     pub owed: u64,
+    /// How many objects of each design there are; under an empty name those that
+    /// Meshery deployed without naming a design.
+    pub designs: BTreeMap<Arc<str>, u64>,
     /// When the last change came.
     pub last_event: Option<SystemTime>,
     /// The last error and what to do about it.
@@ -109,6 +115,7 @@ impl ResourceStatus {
             malformed: AtomicU64::new(0),
             last_event_ms: AtomicU64::new(0),
             owed: AtomicU64::new(0),
+            designs: Mutex::default(),
             board,
         }
     }
@@ -128,6 +135,7 @@ impl ResourceStatus {
             restarts: self.restarts.load(Ordering::Relaxed),
             malformed: self.malformed.load(Ordering::Relaxed),
             owed: self.owed.load(Ordering::Relaxed),
+            designs: self.designs().clone(),
             last_event: (last_event_ms > 0)
                 .then(|| SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(last_event_ms)),
             last_error: details.last_error,
@@ -188,6 +196,10 @@ impl ResourceStatus {
 
     pub(crate) fn set_owed(&self, owed: u64) {
         self.owed.store(owed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn designs(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, u64>> {
+        self.designs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changed(&self) {

@@ -3,8 +3,10 @@
 
 mod chores;
 mod confirm;
+mod orders;
 mod read;
 mod repair;
+mod reread;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +20,15 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use self::chores::{Chores, Server};
+use self::orders::Ordered;
+pub(crate) use self::orders::{Orders, orders};
 use self::read::{Exchange, Kind};
 use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::ledger::OwnedRef;
 use crate::machine::{Answer, Machine, Meaning, Request, Step};
 use crate::picture::{Graves, Picture};
 use crate::status::{ResourceState, ResourceStatus};
-use crate::{Deliver, Room};
+use crate::{Deliver, Room, SinkSet};
 
 /// Objects of one page. The server's memory is what it protects; ours holds one
 /// item at a time.
@@ -44,7 +49,7 @@ pub(crate) struct Setup<D> {
     pub(crate) client: Client,
     pub(crate) resource: Arc<Resource>,
     pub(crate) scope: ClusterId,
-    pub(crate) namespaces: NamespaceSelection,
+    pub(crate) ordered: Ordered,
     pub(crate) deliver: D,
     pub(crate) status: Arc<ResourceStatus>,
     /// Whether the server is new enough for WatchList.
@@ -61,6 +66,8 @@ pub(crate) struct Setup<D> {
     pub(crate) hand_over: CancellationToken,
     /// What the task before this one still owed.
     pub(crate) graves: Graves,
+    /// Objects that sinks were given in an earlier life.
+    pub(crate) remembered: Vec<(OwnedRef, SinkSet)>,
     /// Time to wait before the first request.
     pub(crate) delay: Duration,
 }
@@ -90,19 +97,25 @@ pub(crate) struct Task<D: Deliver> {
 pub(crate) struct Interrupted;
 
 impl<D: Deliver> Task<D> {
-    pub(crate) fn new(setup: Setup<D>) -> Self {
+    pub(crate) fn new(mut setup: Setup<D>) -> Self {
+        let view = setup.ordered.first_view();
         let watch_list = setup.watch_list && setup.resource.watchable;
-        let path = collection_path(&setup.resource, &setup.namespaces);
+        let path = collection_path(&setup.resource, &view.namespaces);
         let room = setup.deliver.room();
-        let chores = Chores::new(|| setup.deliver.room(), Arc::clone(&setup.lists));
+        let chores = Chores::new(
+            || setup.deliver.room(),
+            Arc::clone(&setup.lists),
+            setup.ordered,
+        );
         let mut picture = Picture::new(
             Arc::clone(&setup.resource),
             setup.scope,
-            setup.namespaces,
+            view,
             setup.deliver,
             Arc::clone(&setup.status),
         );
         picture.inherit(setup.graves);
+        picture.remember(setup.remembered);
         Self {
             server: Server {
                 client: setup.client,
@@ -144,6 +157,7 @@ impl<D: Deliver> Task<D> {
 
     /// Deletes are owed to the end: the task stays until every sink was told.
     async fn pay_last_debts(&mut self) {
+        self.picture.repay_deletes();
         while self.picture.owed_count() > 0 {
             tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -164,7 +178,10 @@ impl<D: Deliver> Task<D> {
                 () = retire.cancelled() => return Err(Interrupted),
                 () = &mut deadline => return Ok(()),
                 chore = self.chores.next(&self.server) => {
-                    self.chores.handle(chore, &self.server, &mut self.picture);
+                    if self.chores.handle(chore, &mut self.server, &mut self.picture) {
+                        self.machine.relist();
+                        return Ok(());
+                    }
                 }
             }
         }

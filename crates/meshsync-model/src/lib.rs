@@ -22,6 +22,7 @@
 //! - What a tenant writes into an object never becomes a field of ours.
 
 mod change;
+pub mod design;
 mod error_chain;
 mod hash;
 mod ident;

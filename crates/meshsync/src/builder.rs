@@ -6,11 +6,12 @@ use std::sync::Arc;
 use meshsync_broker::sinks::{channel, open};
 use meshsync_broker::{Sink, SinkUrlError, Wire};
 use meshsync_discovery::Selection;
-use meshsync_informer::{ClusterConfig, SINKS_MAX};
+use meshsync_informer::{ClusterConfig, Control, Controlled, SINKS_MAX};
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
 use crate::changes::Changes;
+use crate::handle::Handle;
 use crate::monitor::Monitor;
 use crate::run::{RunError, run};
 
@@ -178,9 +179,12 @@ impl Builder {
             });
         }
         let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
+        let (control, controlled) = Control::new(self.selection.clone());
         Ok(MeshSync {
             monitor: Monitor::new(outlets, self.secrets),
             builder: self,
+            control,
+            controlled,
         })
     }
 }
@@ -189,6 +193,8 @@ impl Builder {
 pub struct MeshSync {
     builder: Builder,
     monitor: Monitor,
+    control: Control,
+    controlled: Controlled,
 }
 
 impl std::fmt::Debug for MeshSync {
@@ -218,6 +224,19 @@ impl MeshSync {
         self.monitor.clone()
     }
 
+    /// A way to tell the pipeline what to do, before and while it runs.
+    pub fn handle(&self) -> Handle {
+        let Builder {
+            secrets, fidelity, ..
+        } = self.builder;
+        Handle::new(
+            self.control.clone(),
+            self.monitor.clone(),
+            secrets,
+            fidelity,
+        )
+    }
+
     /// Runs until `stop` completes or no sink is left. Then sinks are given up to
     /// ten seconds to take what still waits for them.
     ///
@@ -226,7 +245,7 @@ impl MeshSync {
     /// When there is no usable configuration, or the cluster cannot be reached at
     /// the start. Later troubles are retried for ever and show in the status.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
-        run(self.builder, self.monitor, stop).await
+        run(self.builder, self.monitor, self.controlled, stop).await
     }
 }
 

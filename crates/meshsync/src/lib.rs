@@ -65,10 +65,12 @@ mod changes;
 mod config;
 mod dispatch;
 mod full_sync;
+mod handle;
 #[cfg(feature = "admin")]
 mod metrics;
 mod monitor;
 mod outlets;
+mod replay;
 mod run;
 mod source;
 
@@ -78,6 +80,7 @@ pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
 #[cfg(feature = "config")]
 pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError, SinkUrl};
+pub use handle::{Handle, Replaying};
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
 pub use source::{SourceUrlError, parse_source};
@@ -86,10 +89,12 @@ pub use meshsync_broker::{
     Batch, BoxFuture, Counter, Delivery, Published, Rejected, Sink, SinkError, SinkState,
     SinkStatus, SinkUrlError, Wire, sinks,
 };
-pub use meshsync_discovery::{NamespaceSelection, Pattern, PatternError, Selection};
+pub use meshsync_discovery::{
+    EventRule, Events, Managed, NamespaceSelection, Pattern, PatternError, Selection,
+};
 pub use meshsync_informer::ConfigError as ClusterConfigError;
 pub use meshsync_informer::{
-    ClusterConfig, RequestError, ResourceSnapshot, ResourceState, ScopeError,
+    Busy, ClusterConfig, RequestError, ResourceSnapshot, ResourceState, ScopeError,
 };
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;

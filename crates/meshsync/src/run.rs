@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshsync_broker::{SinkError, run_sink};
-use meshsync_informer::{ConfigError, Connection, Fleet, FleetConfig, RequestError, ScopeError};
+use meshsync_informer::{
+    ConfigError, Connection, Controlled, Fleet, FleetConfig, RequestError, ScopeError,
+};
 use meshsync_model::{ClusterId, Secrets, error_chain};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +71,7 @@ impl RunError {
 pub(crate) async fn run(
     mut builder: Builder,
     monitor: Monitor,
+    controlled: Controlled,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let mut stop = pin!(stop);
@@ -89,7 +92,17 @@ pub(crate) async fn run(
     let outlets = monitor.outlets();
     let abandon = CancellationToken::new();
     let mut sinks = start_sinks(std::mem::take(&mut builder.sinks), &outlets, &abandon);
-    let result = observe(builder, connection, scope, &monitor, &mut sinks, stop).await;
+    let result = {
+        let fleet = FleetConfig {
+            connection,
+            scope,
+            controlled,
+            taps: Vec::new(),
+            remembered: Vec::new(),
+            watch_list: builder.watch_list,
+        };
+        observe(builder, fleet, &monitor, &mut sinks, stop).await
+    };
 
     outlets.close();
     let drained =
@@ -168,20 +181,19 @@ fn start_sinks(
 /// Observes until told to stop, or the last sink is closed.
 async fn observe(
     builder: Builder,
-    connection: Connection,
-    scope: ClusterId,
+    config: FleetConfig,
     monitor: &Monitor,
     sinks: &mut Sinks,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let url = connection.url.clone();
+    let url = config.connection.url.clone();
     let halt = CancellationToken::new();
     let planned = CancellationToken::new();
     let announce = {
         let announce = full_sync::announce(
             Arc::clone(monitor.board()),
             monitor.outlets(),
-            scope.clone(),
+            config.scope.clone(),
             monitor.full_sync(),
         );
         let planned = planned.clone();
@@ -191,15 +203,7 @@ async fn observe(
             std::future::pending::<()>().await;
         }
     };
-    let fleet = Fleet::new(
-        FleetConfig {
-            connection,
-            scope,
-            selection: builder.selection,
-            watch_list: builder.watch_list,
-        },
-        Arc::clone(monitor.board()),
-    );
+    let fleet = Fleet::new(config, Arc::clone(monitor.board()));
     let outlets = monitor.outlets();
     let (secrets, fidelity) = (builder.secrets, builder.fidelity);
     let deliver = move || Dispatcher::new(Arc::clone(&outlets), secrets, fidelity);

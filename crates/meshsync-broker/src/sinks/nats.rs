@@ -5,14 +5,11 @@ use std::time::Duration;
 use async_nats::{Client, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt;
-use meshsync_model::wire::meshery::{Shrunk, shrink};
+use meshsync_model::wire::meshery::{CORE_SUBJECT, Shrunk, shrink};
 
 use super::nats_connect;
 use super::nats_url::NatsUrl;
 use crate::{Batch, BoxFuture, Cut, Published, Rejected, Sink, SinkError, Wire};
-
-/// The subject Meshery Server reads.
-const SUBJECT: &str = "meshery.meshsync.core";
 
 /// After a break we are back before others are: nats.go, which Meshery Server
 /// uses, waits 2 s and up to 0.1 s of jitter before it connects again, and core
@@ -120,7 +117,7 @@ impl Connection {
                     }
                 }
             }
-            let subject = delivery.subject.as_deref().unwrap_or(SUBJECT);
+            let subject = delivery.subject.as_deref().unwrap_or(CORE_SUBJECT);
             self.client.publish(subject.to_owned(), payload).await?;
         }
         self.round_trip().await?;

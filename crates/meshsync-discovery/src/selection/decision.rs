@@ -54,6 +54,8 @@ pub enum Reason {
         /// The first that does.
         pattern: String,
     },
+    /// Observed: it is of none of Kubernetes' own groups.
+    Custom,
     /// Not observed: the server does not offer `list`.
     NotListable,
     /// Not observed: an `exclude` pattern matches.
@@ -63,6 +65,10 @@ pub enum Reason {
     },
     /// Not observed: there are `include` patterns, and none matches.
     NotIncluded,
+    /// Not observed: there are `within` patterns, and none matches.
+    NotWithin,
+    /// Not observed: it is of cluster scope, and only objects of namespaces are wanted.
+    ClusterScope,
     /// Not observed: left out unless named.
     ExcludedByDefault {
         /// What speaks against observing it.
@@ -78,6 +84,11 @@ impl fmt::Display for Reason {
             Self::Default => f.write_str("it can be listed and watched"),
             Self::Included { pattern } => write!(f, "included by {pattern:?}"),
             Self::Also { pattern } => write!(f, "asked for by {pattern:?} under also"),
+            Self::Custom => f.write_str("it is a custom resource"),
+            Self::NotWithin => f.write_str("no within pattern matches it"),
+            Self::ClusterScope => {
+                f.write_str("it is of cluster scope, and only objects of namespaces are wanted")
+            }
             Self::NotListable => f.write_str("the server does not list it"),
             Self::Excluded { pattern } => write!(f, "excluded by {pattern:?}"),
             Self::NotIncluded => f.write_str("no include pattern matches it"),

@@ -7,11 +7,14 @@ use thiserror::Error;
 /// DNS-1123 label: the form of a namespace's name.
 const LENGTH_BYTES_MAX: usize = 63;
 
-/// All namespaces, or a set of exact names. Objects of cluster scope are in it either way.
+/// All namespaces, or a set of exact names. Objects of cluster scope are in it unless told
+/// otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamespaceSelection {
     /// Empty means all.
     names: BTreeSet<String>,
+    /// Objects of cluster scope are not in it.
+    namespaced_only: bool,
 }
 
 impl NamespaceSelection {
@@ -31,8 +34,23 @@ impl NamespaceSelection {
         let names: BTreeSet<String> = names.into_iter().map(Into::into).collect();
         match names.iter().find(|name| !is_label(name)) {
             Some(name) => Err(NamespaceError { name: name.clone() }),
-            None => Ok(Self { names }),
+            None => Ok(Self {
+                names,
+                namespaced_only: false,
+            }),
         }
+    }
+
+    /// The same without objects of cluster scope.
+    #[must_use]
+    pub fn namespaced_only(mut self) -> Self {
+        self.namespaced_only = true;
+        self
+    }
+
+    /// Whether objects of cluster scope are in it.
+    pub fn has_cluster_scope(&self) -> bool {
+        !self.namespaced_only
     }
 
     /// Whether every namespace is in it.
@@ -49,7 +67,7 @@ impl NamespaceSelection {
     pub fn contains(&self, namespace: Option<&str>) -> bool {
         match namespace {
             Some(namespace) => self.is_all() || self.names.contains(namespace),
-            None => true,
+            None => self.has_cluster_scope(),
         }
     }
 }

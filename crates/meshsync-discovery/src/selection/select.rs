@@ -2,7 +2,8 @@
 
 use meshsync_model::Resource;
 
-use super::{Decision, NamespaceSelection, Pattern, Reason};
+use super::builtin::is_custom;
+use super::{Decision, EventRule, Managed, NamespaceSelection, Pattern, Reason};
 use crate::{Catalog, Served};
 
 /// What is left out unless it is named, and why.
@@ -28,10 +29,14 @@ const HEARTBEATS: &str = "it is renewed every few seconds and says nothing else"
 ///
 /// 1. What cannot be listed is never observed.
 /// 2. `exclude` wins over everything below.
-/// 3. `also` adds: whatever matches is observed, default exclusions included, and what cannot be
+/// 3. `within` narrows everything below, `namespaces` may leave out what is of cluster scope.
+/// 4. `also` adds: whatever matches is observed, default exclusions included, and what cannot be
 ///    watched is polled.
-/// 4. `include` narrows: where there are patterns, only what they match is observed. Of the
+/// 5. `include` narrows: where there are patterns, only what they match is observed. Of the
 ///    default exclusions and of what cannot be watched only what they name ([`Pattern::names`]).
+/// 6. `custom` adds what is not of Kubernetes' own groups to what `include` selects.
+///
+/// What is observed of each resource is its [`View`](crate::View): namespaces, origin, changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Only these; everything where there are none.
@@ -42,6 +47,15 @@ pub struct Selection {
     pub also: Vec<Pattern>,
     /// Objects of these namespaces, and of cluster scope.
     pub namespaces: NamespaceSelection,
+    /// Whatever selects a resource, it has to match one of these too; no such condition where
+    /// there are none.
+    pub within: Vec<Pattern>,
+    /// Resources outside of Kubernetes' own groups, as they come and go, on top of `include`.
+    pub custom: bool,
+    /// Which changes are told, where not all are; the first rule that matches a resource.
+    pub events: Vec<EventRule>,
+    /// Objects that Meshery deployed, those it did not, or all.
+    pub managed: Managed,
 }
 
 impl Selection {
@@ -81,7 +95,7 @@ impl Selection {
             .iter()
             .flat_map(|document| &document.resources)
             .collect();
-        [&self.include, &self.exclude, &self.also]
+        [&self.include, &self.exclude, &self.also, &self.within]
             .into_iter()
             .flatten()
             .filter(|pattern| !resources.iter().any(|resource| pattern.matches(resource)))
@@ -96,6 +110,14 @@ impl Selection {
         if let Some(pattern) = first(&self.exclude, |pattern| pattern.matches(resource)) {
             let pattern = pattern.to_string();
             return (Decision::left_out(Reason::Excluded { pattern }), None);
+        }
+        if !self.within.is_empty()
+            && first(&self.within, |pattern| pattern.matches(resource)).is_none()
+        {
+            return (Decision::left_out(Reason::NotWithin), None);
+        }
+        if !resource.namespaced && !self.namespaces.has_cluster_scope() {
+            return (Decision::left_out(Reason::ClusterScope), None);
         }
         if let Some(also) = first(&self.also, |pattern| pattern.matches(resource)) {
             let pattern = also.to_string();
@@ -112,6 +134,9 @@ impl Selection {
         }
         match first(&self.include, |pattern| pattern.matches(resource)) {
             Some(include) => (included(include), Some(include)),
+            None if self.custom && is_custom(&resource.gvk.group) => {
+                (Decision::observed(Reason::Custom), None)
+            }
             None => (Decision::left_out(Reason::NotIncluded), None),
         }
     }

@@ -1,6 +1,9 @@
 //! The selection: what is observed of a small server, and why.
 
-use meshsync_discovery::{Catalog, Pattern, Selection};
+use meshsync_discovery::{
+    Catalog, EventRule, Events, Managed, NamespaceSelection, Pattern, Reason, Selection, View,
+};
+use meshsync_model::{EventType, Gvk, Resource};
 
 use crate::fixture::{resource, round};
 
@@ -190,4 +193,53 @@ fn a_pattern_that_matches_nothing_served_is_told() {
         .map(Pattern::as_str)
         .collect();
     assert_eq!(unmatched, ["podz", "secretz", "b.io/v1/B"]);
+}
+
+#[test]
+fn custom_resources_come_on_top_of_a_list_of_names() {
+    let gateways = Resource::new(
+        Gvk::new("gateway.networking.k8s.io", "v1", "Gateway"),
+        "gateways",
+        true,
+    );
+    let jobs = Resource::new(Gvk::new("batch", "v1", "Job"), "jobs", true);
+    let mut selection = Selection {
+        include: vec!["pods.v1.".parse().unwrap()],
+        custom: true,
+        ..Selection::default()
+    };
+    assert!(selection.decide(&gateways).observed);
+    assert!(!selection.decide(&jobs).observed);
+    selection.within = vec!["pod".parse().unwrap()];
+    assert_eq!(selection.decide(&gateways).because, Reason::NotWithin);
+    selection.within.clear();
+    selection.exclude = vec!["*.gateway.networking.k8s.io".parse().unwrap()];
+    assert!(!selection.decide(&gateways).observed);
+}
+
+#[test]
+fn a_view_follows_scope_rules_and_origin() {
+    let pods = Resource::new(Gvk::new("", "v1", "Pod"), "pods", true);
+    let nodes = Resource::new(Gvk::new("", "v1", "Node"), "nodes", false);
+    let selection = Selection {
+        namespaces: NamespaceSelection::only(["shop"])
+            .unwrap()
+            .namespaced_only(),
+        events: vec![EventRule {
+            pattern: "pods".parse().unwrap(),
+            events: Events::only([EventType::Modified]),
+        }],
+        managed: Managed::Greenfield,
+        ..Selection::default()
+    };
+    assert_eq!(selection.decide(&nodes).because, Reason::ClusterScope);
+    let view = selection.view(&pods);
+    assert!(view.admits(Some("shop"), || true) && !view.admits(Some("shop"), || false));
+    assert!(!view.admits(Some("other"), || true));
+    assert!(view.events.modified && !view.events.added && !view.events.deleted);
+    assert_eq!(Events::only([]), Events::default());
+    assert!(!view.has_other_objects(&View {
+        events: Events::default(),
+        ..view.clone()
+    }));
 }

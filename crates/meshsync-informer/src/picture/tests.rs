@@ -88,7 +88,7 @@ fn picture() -> (Picture<Sinks>, Sinks) {
     let picture = Picture::new(
         resource,
         ClusterId::new("c").unwrap(),
-        NamespaceSelection::default(),
+        View::default(),
         sinks.clone(),
         status,
     );

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use kube::Client;
+use meshsync_discovery::View;
 use meshsync_model::Resource;
 use tokio::sync::Semaphore;
 
 use super::confirm::{Confirm, Confirmation};
+use super::orders::{Order, Ordered};
 use super::repair::{Progress, Repair};
+use super::reread::{Reread, Turn};
 use crate::ledger::OwnedRef;
 use crate::picture::Picture;
-use crate::{Deliver, Room};
+use crate::{Deliver, Reader, Room};
 
 /// The server, and the resource's place there.
 pub(super) struct Server {
@@ -20,20 +23,24 @@ pub(super) struct Server {
     pub(super) path: String,
 }
 
-/// Reading again for sinks that had no room, and confirming what an unreadable
-/// list did not show.
+/// Reading again for sinks that had no room and for whoever asks, confirming what
+/// an unreadable list did not show, and taking orders.
 pub(super) struct Chores<R> {
     room: R,
     repair: Repair<R>,
     confirm: Confirm,
+    reread: Reread,
+    ordered: Ordered,
 }
 
 impl<R: Room> Chores<R> {
-    pub(super) fn new(room: impl Fn() -> R, lists: Arc<Semaphore>) -> Self {
+    pub(super) fn new(room: impl Fn() -> R, lists: Arc<Semaphore>, ordered: Ordered) -> Self {
         Self {
             room: room(),
-            repair: Repair::new(room(), lists),
+            repair: Repair::new(room(), Arc::clone(&lists)),
             confirm: Confirm::default(),
+            reread: Reread::new(lists),
+            ordered,
         }
     }
 
@@ -53,16 +60,22 @@ impl<R: Room> Chores<R> {
             () = self.room.again() => Chore::Room,
             progress = self.repair.next() => Chore::Repair(progress),
             confirmation = self.confirm.next(server) => Chore::Confirm(confirmation),
+            turn = self.reread.next() => Chore::Reread(turn),
+            order = self.ordered.next() => match order {
+                Order::View(view) => Chore::View(view),
+                Order::Read(reader) => Chore::Read(reader),
+            },
         }
     }
 
-    /// Does what [`Chores::next`] found.
+    /// Does what [`Chores::next`] found. Returns whether everything has to be
+    /// listed again: other objects are observed.
     pub(super) fn handle<D: Deliver>(
         &mut self,
         chore: Chore,
-        server: &Server,
+        server: &mut Server,
         picture: &mut Picture<D>,
-    ) {
+    ) -> bool {
         match chore {
             Chore::Room => {
                 picture.repay_deletes();
@@ -71,7 +84,14 @@ impl<R: Room> Chores<R> {
             Chore::Repair(progress) => self.repair.handle(progress, server, picture),
             Chore::Confirm(Confirmation::Gone(object)) => picture.confirmed_gone(&object),
             Chore::Confirm(Confirmation::Complete) => picture.confirmed(),
+            Chore::Reread(turn) => self.reread.handle(turn, server, picture),
+            Chore::Read(reader) => self.reread.begin(reader),
+            Chore::View(view) => {
+                server.path = super::collection_path(&server.resource, &view.namespaces);
+                return picture.observe(view);
+            }
         }
+        false
     }
 }
 
@@ -81,4 +101,9 @@ pub(super) enum Chore {
     Room,
     Repair(Progress),
     Confirm(Confirmation),
+    Reread(Turn),
+    /// Somebody wants to see every object.
+    Read(Box<dyn Reader>),
+    /// Other objects or changes are observed.
+    View(View),
 }

@@ -93,7 +93,11 @@ impl Exchange {
                 () = &mut silence => None,
                 // Watches are always read; sinks that were full are repaid beside.
                 chore = task.chores.next(&task.server), if !self.listing => {
-                    task.chores.handle(chore, &task.server, &mut task.picture);
+                    let relist = task.chores.handle(chore, &mut task.server, &mut task.picture);
+                    if relist {
+                        task.machine.relist();
+                        return Ok(());
+                    }
                     continue;
                 }
             };

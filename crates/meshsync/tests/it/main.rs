@@ -12,6 +12,7 @@ mod faults;
 mod malformed;
 mod nats;
 mod outbox;
+mod reconfigure;
 
 mod support;
 mod token;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use meshsync::{
-    Batch, BoxFuture, Builder, ClusterConfig, Delivery, EventType, MeshSync, Monitor, Pattern,
-    Published, RunError, Selection, Sink, SinkError, Wire,
+    Batch, BoxFuture, Builder, ClusterConfig, Delivery, EventType, Handle, MeshSync, Monitor,
+    Pattern, Published, RunError, Selection, Sink, SinkError, Wire,
 };
 use meshsync_sim::Sim;
 use meshsync_testkit::eventually;
@@ -143,6 +143,7 @@ impl Sink for ReplicaSink {
 /// A pipeline that runs until it is stopped.
 pub(crate) struct Running {
     pub(crate) monitor: Monitor,
+    pub(crate) handle: Handle,
     pub(crate) replica: Arc<Mutex<Replica>>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), RunError>>,
@@ -162,10 +163,12 @@ impl Running {
         };
         let meshsync = builder.sink(sink).build().unwrap();
         let monitor = meshsync.monitor();
+        let handle = meshsync.handle();
         let stop = CancellationToken::new();
         let task = tokio::spawn(meshsync.run(stop.clone().cancelled_owned()));
         Self {
             monitor,
+            handle,
             replica,
             stop,
             task,

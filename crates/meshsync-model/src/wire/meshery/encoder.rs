@@ -73,6 +73,18 @@ impl Encoder {
         true
     }
 
+    /// Appends the resource alone, as a message of an object that is there has it.
+    pub fn encode_resource(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: &Context<'_>,
+        object: &Object<'_>,
+    ) {
+        let (gvk, cluster) = (&context.resource.gvk, context.scope);
+        self.push_object(out, gvk, cluster, object, EventType::Added);
+        out.push(b'}');
+    }
+
     /// Whether this is the original's way, where it and the corrected one differ.
     pub(super) fn is_exact(&self) -> bool {
         self.fidelity == Fidelity::Exact

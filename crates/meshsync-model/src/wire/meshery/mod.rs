@@ -35,5 +35,8 @@ mod service;
 mod shrink;
 mod string;
 
+/// The subject Meshery Server reads changes from.
+pub const CORE_SUBJECT: &str = "meshery.meshsync.core";
+
 pub use encoder::{Encoder, Fidelity};
 pub use shrink::{CUT_ANNOTATION, Shrunk, shrink};

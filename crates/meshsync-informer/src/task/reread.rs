@@ -1,0 +1,185 @@
+//! Reading a resource again for somebody who asked, beside its watch.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http_body_util::BodyExt;
+use kube::client::Body;
+use meshsync_model::Index;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::chores::Server;
+use super::page_url;
+use super::read::LIST_IDLE;
+use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::frame::{Frame, ListFramer};
+use crate::picture::Picture;
+use crate::{Deliver, Reader};
+
+/// A reading that broke off begins again, so often at most.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// See the [module](self). One reader at a time, the others wait.
+pub(super) struct Reread {
+    waiting: VecDeque<Box<dyn Reader>>,
+    reader: Option<Box<dyn Reader>>,
+    state: State,
+    attempts: u32,
+    index: Index,
+    lists: Arc<Semaphore>,
+}
+
+enum State {
+    Idle,
+    Opening(BoxFuture<'static, Result<Page, RequestError>>),
+    Reading(Page),
+}
+
+/// A page on its way.
+pub(super) struct Page {
+    body: Body,
+    framer: ListFramer,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What happened to a reading.
+pub(super) enum Turn {
+    Begin,
+    Opened(Page),
+    Chunk(Bytes),
+    PageEnd,
+    Broken(String),
+}
+
+impl Reread {
+    pub(super) fn new(lists: Arc<Semaphore>) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            reader: None,
+            state: State::Idle,
+            attempts: 0,
+            index: Index::new(),
+            lists,
+        }
+    }
+
+    pub(super) fn begin(&mut self, reader: Box<dyn Reader>) {
+        self.waiting.push_back(reader);
+    }
+
+    /// Waits for the next thing to handle; for ever when nobody asks. Dropping
+    /// it half-way loses nothing.
+    pub(super) async fn next(&mut self) -> Turn {
+        let Some(reader) = &mut self.reader else {
+            if self.waiting.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            return Turn::Begin;
+        };
+        reader.ready().await;
+        match &mut self.state {
+            State::Idle => Turn::Begin,
+            State::Opening(opening) => match opening.await {
+                Ok(page) => Turn::Opened(page),
+                Err(error) => Turn::Broken(error.chain()),
+            },
+            State::Reading(page) => {
+                match tokio::time::timeout(LIST_IDLE, page.body.frame()).await {
+                    Ok(Some(Ok(frame))) => Turn::Chunk(frame.into_data().unwrap_or_default()),
+                    Ok(None) => Turn::PageEnd,
+                    Ok(Some(Err(error))) => Turn::Broken(error.to_string()),
+                    Err(elapsed) => Turn::Broken(elapsed.to_string()),
+                }
+            }
+        }
+    }
+
+    /// Does what [`Reread::next`] found.
+    pub(super) fn handle<D: Deliver>(
+        &mut self,
+        turn: Turn,
+        server: &Server,
+        picture: &mut Picture<D>,
+    ) {
+        match (turn, &mut self.state) {
+            (Turn::Begin, _) => {
+                if self.reader.is_none() {
+                    self.reader = self.waiting.pop_front();
+                    self.attempts = 0;
+                }
+                // Nothing is known, so that nothing could be shown.
+                if picture.is_empty() {
+                    self.done();
+                } else {
+                    self.state = self.open(server, page_url(&server.path, None, true));
+                }
+            }
+            (Turn::Opened(page), _) => self.state = State::Reading(page),
+            (Turn::Chunk(chunk), State::Reading(page)) => {
+                let Some(reader) = &mut self.reader else {
+                    return;
+                };
+                let index = &mut self.index;
+                let pushed = page.framer.push(&chunk, |frame| {
+                    if let Frame::Whole(item) = frame
+                        && let Ok(object) = index.parse(item)
+                    {
+                        picture.show(&object, &mut **reader);
+                    }
+                });
+                reader.flush();
+                if let Err(error) = pushed {
+                    self.broken(&error.to_string(), server);
+                }
+            }
+            (Turn::PageEnd, State::Reading(page)) => {
+                match std::mem::take(&mut page.framer).finish() {
+                    Ok(end) => match end.continue_token {
+                        Some(token) => {
+                            let url = page_url(&server.path, Some(&token), true);
+                            self.state = self.open(server, url);
+                        }
+                        None => self.done(),
+                    },
+                    Err(error) => self.broken(&error.to_string(), server),
+                }
+            }
+            (Turn::Broken(error), _) => self.broken(&error, server),
+            (Turn::Chunk(_) | Turn::PageEnd, _) => self.broken("out of step", server),
+        }
+    }
+
+    fn broken(&mut self, error: &str, server: &Server) {
+        self.attempts += 1;
+        if self.attempts < ATTEMPTS_MAX {
+            tracing::debug!(resource = %server.resource, error, "reading again begins anew");
+            self.state = self.open(server, page_url(&server.path, None, true));
+        } else {
+            tracing::warn!(
+                resource = %server.resource, error,
+                "a reading that somebody asked for is incomplete: ask again when the server answers"
+            );
+            self.done();
+        }
+    }
+
+    fn done(&mut self) {
+        self.reader = None;
+        self.state = State::Idle;
+    }
+
+    fn open(&self, server: &Server, url: String) -> State {
+        let (client, lists) = (server.client.clone(), Arc::clone(&self.lists));
+        State::Opening(Box::pin(async move {
+            let permit = lists.acquire_owned().await.ok();
+            let response = get(&client, &url, ACCEPT_JSON, None).await?;
+            Ok(Page {
+                body: response.into_body(),
+                framer: ListFramer::new(),
+                _permit: permit,
+            })
+        }))
+    }
+}

@@ -1,0 +1,122 @@
+//! What a pipeline can be told while it runs.
+
+use std::sync::Arc;
+
+use meshsync_broker::{Outlet, Wire};
+use meshsync_discovery::Selection;
+use meshsync_informer::{Busy, Control};
+use meshsync_model::Secrets;
+use meshsync_model::wire::meshery::Fidelity;
+use tokio::sync::mpsc;
+
+use crate::monitor::Monitor;
+use crate::replay::{Form, Replay};
+
+/// Tells a pipeline what to do, before it runs and while it does. Cheap to clone.
+///
+/// ```
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use meshsync::{MeshSync, Selection};
+///
+/// let meshsync = MeshSync::builder().sink_url("stdout:")?.build()?;
+/// let handle = meshsync.handle();
+/// // Later, from anywhere: only what this changes is touched.
+/// handle.reconfigure(Selection {
+///     include: vec!["pods".parse()?],
+///     ..Selection::default()
+/// });
+/// assert_eq!(handle.selection().include[0].as_str(), "pods");
+/// # Ok(())
+/// # }
+/// # example().unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Handle {
+    control: Control,
+    monitor: Monitor,
+    secrets: Secrets,
+    fidelity: Fidelity,
+}
+
+/// Objects on their way to somebody who asked for them.
+#[derive(Debug)]
+pub struct Replaying(mpsc::Receiver<()>);
+
+impl Replaying {
+    /// Waits until every resource has been read and handed to the sinks'
+    /// outboxes, as far as it could be.
+    pub async fn finished(mut self) {
+        while self.0.recv().await.is_some() {}
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(
+        control: Control,
+        monitor: Monitor,
+        secrets: Secrets,
+        fidelity: Fidelity,
+    ) -> Self {
+        Self {
+            control,
+            monitor,
+            secrets,
+            fidelity,
+        }
+    }
+
+    /// What is selected now.
+    pub fn selection(&self) -> Arc<Selection> {
+        self.control.selection()
+    }
+
+    /// Selects something else. Only what it changes is touched: what is no
+    /// longer selected is told as deleted, what is now is listed and told as
+    /// added, and every other watch goes on undisturbed. Of several in quick
+    /// succession the last one counts.
+    pub fn reconfigure(&self, selection: Selection) {
+        self.control.reconfigure(selection);
+    }
+
+    /// Sends every object once more, as it is, as `ADDED` to the sinks that take
+    /// Meshery messages, in order with everything else they are sent.
+    ///
+    /// # Errors
+    ///
+    /// When too many such readings wait already.
+    pub fn republish(&self) -> Result<Replaying, Busy> {
+        self.replay(&Form::Added)
+    }
+
+    /// Sends every object as it is, in batches of at most five, on `subject`, in
+    /// order with everything else those sinks are sent. An object of which a
+    /// change waits already is left out: it follows as that change.
+    ///
+    /// # Errors
+    ///
+    /// When too many such readings wait already.
+    pub fn store(&self, subject: &str) -> Result<Replaying, Busy> {
+        self.replay(&Form::Batches(subject.into()))
+    }
+
+    fn replay(&self, form: &Form) -> Result<Replaying, Busy> {
+        let outlets: Vec<Arc<Outlet>> = self
+            .monitor
+            .outlets()
+            .iter()
+            .filter(|outlet| outlet.wire() == Wire::Meshery)
+            .map(Arc::clone)
+            .collect();
+        let (alive, ended) = mpsc::channel(1);
+        let (secrets, fidelity, form) = (self.secrets, self.fidelity, form.clone());
+        self.control.read(move |resource| {
+            let outlets = outlets.clone();
+            if outlets.is_empty() {
+                return None;
+            }
+            let replay = Replay::new(resource, outlets, &form, (fidelity, secrets), alive.clone());
+            Some(Box::new(replay))
+        })?;
+        Ok(Replaying(ended))
+    }
+}
