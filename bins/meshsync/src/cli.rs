@@ -37,9 +37,89 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Write down a whole cluster once, then exit
     Snapshot(SnapshotArgs),
+    /// Say which products are installed, in which version, and why: in a cluster, or in manifests
+    Fingerprint(FingerprintArgs),
+    /// Work with the rules by which products are told
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Work with configuration files
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// `meshsync rules`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Name the products that there are rules for
+    List {
+        /// Take the rules of this folder too; they replace others of the same id
+        #[arg(long, value_name = "DIR")]
+        rules: Option<PathBuf>,
+    },
+    /// Say whether the rules of a folder can be used, or everything that is wrong with them
+    Check {
+        /// Folder with one YAML file per rule
+        dir: PathBuf,
+    },
+    /// Run the examples and counter-examples of the rules of a folder
+    Test {
+        /// Folder with one YAML file per rule
+        dir: PathBuf,
+    },
+}
+
+/// `meshsync fingerprint`.
+#[derive(Debug, Args)]
+pub(crate) struct FingerprintArgs {
+    /// Manifests instead of a cluster: a file, a folder, or - for standard input; records as
+    /// `meshsync snapshot` writes them will do (repeatable)
+    #[arg(
+        short,
+        long = "file",
+        value_name = "FILE|DIR|-",
+        conflicts_with_all = ["source", "include", "exclude", "also", "namespace", "cluster_id"]
+    )]
+    pub(crate) files: Vec<PathBuf>,
+    /// What to write
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: FingerprintFormat,
+    /// Leave out what is less sure
+    #[arg(long, value_enum, default_value_t, value_name = "STATE")]
+    pub(crate) min_state: StateArg,
+    /// Say of one product why, in full
+    #[arg(long, value_name = "PRODUCT")]
+    pub(crate) explain: Option<String>,
+    /// Take the rules of this folder too; they replace others of the same id
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+/// How verdicts are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FingerprintFormat {
+    /// For people
+    #[default]
+    Table,
+    /// An array of verdicts
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// States, from the least sure on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateArg {
+    /// Everything
+    #[default]
+    ApiOnly,
+    /// No bare APIs
+    Ambiguous,
+    /// Nothing that may be another product just as well
+    Probable,
+    /// Only what is sure
+    Identified,
 }
 
 /// `meshsync config`.

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod demo;
 mod failure;
+mod fingerprint;
 mod logging;
 mod pipeline;
 mod run;
@@ -40,6 +41,8 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, cli.log_format).await,
         Command::Demo(args) => demo::demo(args, cli.log_format).await,
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
+        Command::Fingerprint(args) => fingerprint::fingerprint(args, cli.log_format).await,
+        Command::Rules(command) => fingerprint::rules(command),
         Command::Config(command) => config::config(command),
     }
 }

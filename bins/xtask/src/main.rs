@@ -7,6 +7,7 @@
 //!   where it cannot it says which tests will skip.
 
 mod fetch;
+mod fingerprint_eval;
 mod soak;
 mod stage;
 mod test;
@@ -30,11 +31,14 @@ enum Chore {
     Test(test::Args),
     /// Run the randomised tests over and over, each round with another seed
     Soak(soak::Args),
+    /// Hold the fingerprint rules against labelled manifests of real products
+    FingerprintEval(fingerprint_eval::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().chore {
         Chore::Test(args) => test::run(&args),
         Chore::Soak(args) => soak::run(&args),
+        Chore::FingerprintEval(args) => fingerprint_eval::run(&args),
     }
 }

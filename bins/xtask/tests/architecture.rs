@@ -62,6 +62,10 @@ fn every_rule_catches_its_violation() {
             package("bins/meshsync/", &["anyhow", "async-nats", "meshsync-sim"]),
         ),
         (
+            "meshsync-fingerprint".to_owned(),
+            package("crates/meshsync-fingerprint/", &["meshsync", "tokio"]),
+        ),
+        (
             "meshsync-model".to_owned(),
             package("crates/meshsync-model/", &["anyhow", "tokio-util"]),
         ),
@@ -76,6 +80,8 @@ fn every_rule_catches_its_violation() {
             "meshsync must not depend on kube",
             "meshsync must not depend on meshsync-sim: it is for tests and bins",
             "meshsync-cli must not depend on async-nats",
+            "meshsync-fingerprint must not depend on meshsync: it knows objects and nothing else",
+            "meshsync-fingerprint must not depend on tokio: it is pure",
             "meshsync-model must not depend on anyhow",
             "meshsync-model must not depend on tokio-util: it is pure",
             "meshsync-sim must not depend on meshsync-model: it must not share code with what it tests",
@@ -115,7 +121,12 @@ fn objection(
         return Some("");
     }
     match (name, dependency) {
-        ("meshsync-model", _) if matches_any(dependency, IMPURE) => Some(": it is pure"),
+        ("meshsync-model" | "meshsync-fingerprint", _) if matches_any(dependency, IMPURE) => {
+            Some(": it is pure")
+        }
+        ("meshsync-fingerprint", _) if is_ours && dependency != "meshsync-model" => {
+            Some(": it knows objects and nothing else")
+        }
         ("meshsync-sim", _) if is_ours => Some(": it must not share code with what it tests"),
         ("meshsync-testkit", _) if is_ours => Some(": every crate's tests use it"),
         (_, "meshsync-sim") if is_library => Some(": it is for tests and bins"),

@@ -1,0 +1,176 @@
+//! What is right and what is wrong.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use meshsync_fingerprint::{Catalog, Engine, State, Verdict, VersionStatus};
+use meshsync_model::{Index, text::JsonStr};
+
+use super::corpus::Labelled;
+
+/// Counts over some files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    /// Products identified that are there, and that are not.
+    pub(super) right: usize,
+    pub(super) wrong: usize,
+    /// Expected products that have a rule, and how many of them were identified.
+    pub(super) expected: usize,
+    pub(super) found: usize,
+    pub(super) hard_expected: usize,
+    pub(super) hard_found: usize,
+    /// Files that state a version of what was identified in them.
+    pub(super) versions: usize,
+    pub(super) versions_right: usize,
+    pub(super) versions_unknown: usize,
+    pub(super) wrong_and_agreed: usize,
+    /// Pairs of what is there and what was identified instead.
+    pub(super) confused: BTreeMap<(String, String), usize>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.right += other.right;
+        self.wrong += other.wrong;
+        self.expected += other.expected;
+        self.found += other.found;
+        self.hard_expected += other.hard_expected;
+        self.hard_found += other.hard_found;
+        self.versions += other.versions;
+        self.versions_right += other.versions_right;
+        self.versions_unknown += other.versions_unknown;
+        self.wrong_and_agreed += other.wrong_and_agreed;
+        for (pair, count) in &other.confused {
+            *self.confused.entry(pair.clone()).or_default() += count;
+        }
+        self.notes.extend(other.notes.iter().cloned());
+    }
+}
+
+/// What the engine says of a manifest.
+pub(super) fn verdicts(catalog: &Arc<Catalog>, file: &Labelled) -> Vec<Verdict> {
+    let mut engine = Engine::new(Arc::clone(catalog));
+    let mut index = Index::new();
+    for raw in &file.objects {
+        let Ok(object) = index.parse(raw.get().as_bytes()) else {
+            continue;
+        };
+        let text = |name| Some(JsonStr::new(object.member(name)?)?.decode());
+        let (Some(kind), Some(api_version)) = (text("kind"), text("apiVersion")) else {
+            continue;
+        };
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        engine.apply(group, &kind, &object);
+    }
+    engine.verdicts()
+}
+
+/// Compares what the engine says with what the index says.
+pub(super) fn tally(catalog: &Catalog, file: &Labelled, verdicts: &[Verdict]) -> Tally {
+    let mut tally = Tally::default();
+    let identified: BTreeSet<&str> = verdicts
+        .iter()
+        .filter(|verdict| verdict.state == State::Identified)
+        .map(|verdict| verdict.product.as_str())
+        .collect();
+    for &id in &identified {
+        if is_there(catalog, file, id) {
+            tally.right += 1;
+        } else {
+            tally.wrong += 1;
+            let pair = (file.product.clone(), id.to_owned());
+            *tally.confused.entry(pair).or_default() += 1;
+            tally
+                .notes
+                .push(format!("{}: {id} is identified and not there", file.path));
+        }
+    }
+    for id in file.expected.iter().filter(|id| catalog.rule(id).is_some()) {
+        let best = verdicts
+            .iter()
+            .filter(|verdict| verdict.product == *id)
+            .map(|verdict| verdict.state)
+            .max();
+        let unverified = catalog.rule(id).is_some_and(|rule| rule.unverified);
+        if file.is_api_only || unverified {
+            if best.is_none() {
+                tally
+                    .notes
+                    .push(format!("{}: {id} not seen at all (no recall)", file.path));
+            }
+            continue;
+        }
+        let found = usize::from(best == Some(State::Identified));
+        tally.expected += 1;
+        tally.found += found;
+        if file.is_hard {
+            tally.hard_expected += 1;
+            tally.hard_found += found;
+        }
+        if found == 0 {
+            let state = best.map_or("missed", State::as_str);
+            let rivals: Vec<&str> = verdicts
+                .iter()
+                .filter(|verdict| verdict.product == *id)
+                .flat_map(|verdict| verdict.alternatives.iter().map(String::as_str))
+                .collect();
+            let rivals = if rivals.is_empty() {
+                String::new()
+            } else {
+                format!(", or {}", rivals.join(", "))
+            };
+            tally
+                .notes
+                .push(format!("{}: {id} {state}{rivals}", file.path));
+        }
+    }
+    version(file, verdicts, &mut tally);
+    tally
+}
+
+/// A bundle is there with all that it contains, and the other way round.
+fn is_there(catalog: &Catalog, file: &Labelled, id: &str) -> bool {
+    file.allowed.contains(id)
+        || file
+            .allowed
+            .iter()
+            .filter_map(|there| catalog.rule(there))
+            .any(|rule| rule.bundle && rule.relations.contains.iter().any(|part| part == id))
+}
+
+fn version(file: &Labelled, verdicts: &[Verdict], tally: &mut Tally) {
+    let Some(truth) = &file.version else { return };
+    let product = verdicts
+        .iter()
+        .find(|verdict| verdict.product == file.product && verdict.state == State::Identified);
+    let Some(verdict) = product else { return };
+    let truth = plain(truth);
+    tally.versions += 1;
+    match verdict.version.as_deref().map(plain) {
+        Some(version) if version == truth => tally.versions_right += 1,
+        None => {
+            tally.versions_unknown += 1;
+            tally
+                .notes
+                .push(format!("{}: version unknown instead of {truth}", file.path));
+        }
+        Some(version) => {
+            let agreed = verdict.version_status == VersionStatus::Agreed;
+            tally.wrong_and_agreed += usize::from(agreed);
+            let status = verdict.version_status.as_str();
+            let note = format!(
+                "{}: version {version} ({status}) instead of {truth}",
+                file.path
+            );
+            tally.notes.push(note);
+        }
+    }
+}
+
+/// Without what is only packaging: the index takes versions from tags.
+fn plain(version: &str) -> &str {
+    version.strip_prefix('v').unwrap_or(version)
+}

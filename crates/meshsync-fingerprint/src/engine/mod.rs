@@ -1,0 +1,19 @@
+//! From objects to verdicts.
+
+mod instance;
+mod ledger;
+mod pod;
+mod record;
+mod resolve;
+mod scan;
+mod stated;
+mod subject;
+mod verdict;
+mod version;
+
+pub use ledger::Engine;
+pub(crate) use subject::Subject;
+pub use verdict::{
+    ComponentSeen, Proof, ProxySeen, Seen, SourceSeen, State, Verdict, VersionSeen, VersionStatus,
+    Versions,
+};

@@ -1,0 +1,262 @@
+//! Which of the products that know an object it is: one for each container.
+
+use super::record::{Claim, Standing};
+use super::scan::{Hit, WHOLE};
+use super::subject::Subject;
+use crate::catalog::{Catalog, EvidenceKind, Role, TOP};
+use crate::catalog::{Item, KINDS};
+
+/// What a workload must show to be taken for a part of a product without an
+/// anchor: two ordinary items.
+const MEMBER_SCORE: u16 = 5;
+
+/// The claims of all rules on one object.
+pub(crate) fn claims(
+    catalog: &Catalog,
+    subject: Subject,
+    containers: usize,
+    owned_pod: bool,
+    hits: &[Hit],
+) -> Vec<Claim> {
+    if hits.is_empty() {
+        return Vec::new();
+    }
+    if !subject.is_workload() {
+        return by_rule(catalog, hits.to_vec())
+            .into_iter()
+            .filter(|hits| !excluded(catalog, hits))
+            .map(|hits| claim(catalog, hits, Standing::Witness))
+            .collect();
+    }
+    let (proxies, own) = split_injected(catalog, containers, hits);
+    let mut claims: Vec<Claim> = by_rule(catalog, proxies)
+        .into_iter()
+        .map(|hits| claim(catalog, hits, Standing::Proxy))
+        .collect();
+    // What controls a pod has told everything else already.
+    if !owned_pod {
+        claims.extend(members(catalog, own));
+    }
+    claims
+}
+
+/// Hits in containers that something injected, and the others. Where there are
+/// no other containers the object is nothing else, and they are its own.
+fn split_injected(catalog: &Catalog, containers: usize, hits: &[Hit]) -> (Vec<Hit>, Vec<Hit>) {
+    let mut injected: Vec<u8> = hits
+        .iter()
+        .filter(|hit| hit.container != WHOLE)
+        .filter(|hit| {
+            let item = catalog.item(hit.item);
+            item.injected && item.role == Role::Anchor
+        })
+        .map(|hit| hit.container)
+        .collect();
+    injected.sort_unstable();
+    injected.dedup();
+    if injected.is_empty() || injected.len() >= containers {
+        return (Vec::new(), hits.to_vec());
+    }
+    let mut proxies = Vec::new();
+    let mut own = Vec::new();
+    for hit in hits {
+        let item = catalog.item(hit.item);
+        if injected.contains(&hit.container) {
+            if item.injected {
+                proxies.push(hit.clone());
+            }
+        } else if !item.injected {
+            own.push(hit.clone());
+        }
+    }
+    (proxies, own)
+}
+
+fn by_rule(catalog: &Catalog, mut hits: Vec<Hit>) -> Vec<Vec<Hit>> {
+    hits.sort_by_key(|hit| (catalog.item(hit.item).rule, hit.item, hit.container));
+    let mut rules: Vec<Vec<Hit>> = Vec::new();
+    let mut last = None;
+    for hit in hits {
+        let rule = catalog.item(hit.item).rule;
+        match rules.last_mut() {
+            Some(hits) if last == Some(rule) => hits.push(hit),
+            _ => rules.push(vec![hit]),
+        }
+        last = Some(rule);
+    }
+    rules
+}
+
+fn excluded(catalog: &Catalog, hits: &[Hit]) -> bool {
+    hits.iter()
+        .any(|hit| catalog.item(hit.item).role == Role::Exclude)
+}
+
+/// Without what is in containers that carry excluding evidence; nothing is left
+/// where that is all there was, or the object as a whole is excluded.
+fn without_excluded(catalog: &Catalog, hits: Vec<Hit>) -> Vec<Hit> {
+    let out: Vec<u8> = hits
+        .iter()
+        .filter(|hit| catalog.item(hit.item).role == Role::Exclude)
+        .map(|hit| hit.container)
+        .collect();
+    if out.is_empty() {
+        return hits;
+    }
+    if out.contains(&WHOLE) {
+        return Vec::new();
+    }
+    let left: Vec<Hit> = hits
+        .into_iter()
+        .filter(|hit| !out.contains(&hit.container))
+        .collect();
+    if left.iter().any(|hit| hit.container != WHOLE) {
+        left
+    } else {
+        Vec::new()
+    }
+}
+
+/// A claim with the component that fits best.
+fn claim(catalog: &Catalog, hits: Vec<Hit>, standing: Standing) -> Claim {
+    let rule = hits.first().map_or(0, |hit| catalog.item(hit.item).rule);
+    let mut components: Vec<u8> = hits
+        .iter()
+        .map(|hit| catalog.item(hit.item).component)
+        .filter(|&component| component != TOP)
+        .collect();
+    components.sort_unstable();
+    components.dedup();
+    let component = components
+        .into_iter()
+        .max_by_key(|&component| {
+            let own = hits
+                .iter()
+                .filter(|hit| catalog.item(hit.item).component == component);
+            (score(catalog, own), std::cmp::Reverse(component))
+        })
+        .unwrap_or(TOP);
+    let hits: Vec<Hit> = hits
+        .into_iter()
+        .filter(|hit| {
+            let of = catalog.item(hit.item).component;
+            of == TOP || of == component
+        })
+        .collect();
+    Claim {
+        rule,
+        component,
+        standing,
+        score: score(catalog, hits.iter()),
+        hits,
+        ..Claim::default()
+    }
+}
+
+/// The best of each kind, added up.
+pub(crate) fn score<'h>(catalog: &Catalog, hits: impl Iterator<Item = &'h Hit>) -> u16 {
+    best_by_kind(catalog, hits)
+        .iter()
+        .map(|&best| u16::from(best))
+        .sum()
+}
+
+/// The best weight of each kind.
+pub(crate) fn best_by_kind<'h>(
+    catalog: &Catalog,
+    hits: impl Iterator<Item = &'h Hit>,
+) -> [u8; KINDS] {
+    let mut best = [0; KINDS];
+    for hit in hits {
+        let item = catalog.item(hit.item);
+        if item.role != Role::Exclude {
+            let of = &mut best[item.kind as usize];
+            *of = hit.weight.max(*of);
+        }
+    }
+    best
+}
+
+fn is_anchored(catalog: &Catalog, hits: &[Hit]) -> bool {
+    hits.iter()
+        .any(|hit| catalog.item(hit.item).role == Role::Anchor)
+}
+
+/// The containers a rule speaks of: those with its anchors, else those with
+/// anything more telling than a port.
+fn containers_of(catalog: &Catalog, hits: &[Hit]) -> Vec<u8> {
+    let pick = |wanted: &dyn Fn(Item, &Hit) -> bool| -> Vec<u8> {
+        let mut found: Vec<u8> = hits
+            .iter()
+            .filter(|hit| hit.container != WHOLE && wanted(catalog.item(hit.item), hit))
+            .map(|hit| hit.container)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    };
+    let anchored = pick(&|item, _| item.role == Role::Anchor);
+    if anchored.is_empty() {
+        pick(&|item, hit| item.kind == EvidenceKind::Image || hit.weight > 1)
+    } else {
+        anchored
+    }
+}
+
+/// Lets the rules compete for the containers of a workload.
+fn members(catalog: &Catalog, hits: Vec<Hit>) -> Vec<Claim> {
+    let mut candidates: Vec<(bool, Vec<u8>, Claim)> = by_rule(catalog, hits)
+        .into_iter()
+        .map(|hits| without_excluded(catalog, hits))
+        .filter(|hits| !hits.is_empty())
+        .map(|hits| {
+            let containers = containers_of(catalog, &hits);
+            let claim = claim(catalog, hits, Standing::Witness);
+            (is_anchored(catalog, &claim.hits), containers, claim)
+        })
+        .collect();
+    candidates.sort_by(|(a_anchored, _, a), (b_anchored, _, b)| {
+        (b_anchored, b.score, a.rule).cmp(&(a_anchored, a.score, b.rule))
+    });
+    let mut winners: Vec<(Vec<u8>, Claim)> = Vec::new();
+    let mut others = Vec::new();
+    for (anchored, containers, mut claim) in candidates {
+        if catalog.rule_at(claim.rule).bundle {
+            others.push(claim);
+            continue;
+        }
+        if !anchored && claim.score < MEMBER_SCORE {
+            others.push(claim);
+            continue;
+        }
+        let rival = winners.iter_mut().find(|(of, _)| {
+            of.is_empty() || containers.is_empty() || of.iter().any(|at| containers.contains(at))
+        });
+        match rival {
+            None => {
+                claim.standing = Standing::Member;
+                winners.push((containers, claim));
+            }
+            Some((_, winner)) => {
+                let behind = winner.score.abs_diff(claim.score);
+                let behind = i16::try_from(behind).unwrap_or(i16::MAX);
+                let behind = if claim.score > winner.score {
+                    -behind
+                } else {
+                    behind
+                };
+                // Who has no anchor is no rival of who has one.
+                if (anchored || !is_anchored(catalog, &winner.hits))
+                    && winner.rival.is_none_or(|(_, known)| behind < known)
+                {
+                    winner.rival = Some((claim.rule, behind));
+                }
+            }
+        }
+    }
+    winners
+        .into_iter()
+        .map(|(_, claim)| claim)
+        .chain(others)
+        .collect()
+}
