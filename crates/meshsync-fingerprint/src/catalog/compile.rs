@@ -342,6 +342,11 @@ impl Compiler {
                 if feature == F::Label && GENERIC_LABELS.contains(&text.as_str()) {
                     continue;
                 }
+                let usual = match (feature, site.role) {
+                    // A resource that declares an installation.
+                    (F::Resource, Role::Anchor) => 6,
+                    _ => usual,
+                };
                 let item = self.item(site, kind, block.weight.unwrap_or(usual));
                 if let Some(item) = self.items.last_mut() {
                     item.is_crd = feature == F::Crd;

@@ -7,6 +7,7 @@ use meshsync_model::Object;
 use super::record::{Claim, ObjectId, Record, Standing};
 use super::scan::Controller;
 use super::stated::sources;
+use super::subject::Subject;
 use super::verdict::{
     ComponentSeen, Proof, ProxySeen, Seen, SourceSeen, State, Verdict, VersionStatus, Versions,
 };
@@ -21,6 +22,8 @@ const IDENTIFIED_SCORE: u16 = 8;
 const MARGIN: i16 = 3;
 /// What makes a verdict at all.
 const PROBABLE_SCORE: u16 = 5;
+/// What it counts that something a bundle contains is there.
+const MEMBER_WEIGHT: u8 = 3;
 /// How many items of evidence a verdict repeats.
 const PROOFS_MAX: usize = 16;
 
@@ -33,7 +36,16 @@ pub(crate) struct Known<'k> {
 }
 
 /// What an object is a part of: what controls it, else its release.
-pub(crate) fn release(object: &Object<'_>, owner: Option<&Controller>) -> String {
+pub(crate) fn release(
+    subject: Subject,
+    kind: &str,
+    object: &Object<'_>,
+    owner: Option<&Controller>,
+) -> String {
+    // What an operator runs for a resource belongs to it.
+    if subject == Subject::Custom {
+        return format!("{kind}/{}", object.name());
+    }
     if let Some(owner) = owner
         && owner.group.contains('.')
     {
@@ -53,13 +65,37 @@ pub(crate) fn release(object: &Object<'_>, owner: Option<&Controller>) -> String
     String::new()
 }
 
-/// The installations of one product.
-pub(crate) fn verdicts_of(catalog: &Catalog, rule: u16, known: &[Known<'_>]) -> Vec<Verdict> {
+/// A product that was found, as bundles look for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    product: String,
+    namespace: String,
+    root: Seen,
+}
+
+impl Part {
+    pub(crate) fn of(verdict: &Verdict) -> Option<Self> {
+        if verdict.state < State::Probable {
+            return None;
+        }
+        Some(Self {
+            product: verdict.product.clone(),
+            namespace: verdict.namespace.clone().unwrap_or_default(),
+            root: verdict.components.first()?.object.clone(),
+        })
+    }
+}
+
+/// The installations of one product. `parts` are the products that a bundle may
+/// contain.
+pub(crate) fn verdicts_of(
+    catalog: &Catalog,
+    rule: u16,
+    known: &[Known<'_>],
+    parts: &[Part],
+) -> Vec<Verdict> {
     let of = catalog.rule_at(rule);
-    let is_part = |known: &&Known<'_>| {
-        known.claim.standing == Standing::Member
-            || (of.bundle && known.record.is_workload && known.claim.score > 1)
-    };
+    let is_part = |known: &&Known<'_>| known.claim.standing == Standing::Member;
     let mut groups: BTreeMap<(String, String), Vec<Known<'_>>> = BTreeMap::new();
     for &part in known.iter().filter(is_part) {
         groups.entry(group_key(of, part)).or_default().push(part);
@@ -82,7 +118,7 @@ pub(crate) fn verdicts_of(catalog: &Catalog, rule: u16, known: &[Known<'_>]) -> 
     }
     groups
         .into_iter()
-        .filter_map(|(key, group)| verdict(catalog, of, &key, &group))
+        .filter_map(|(key, group)| verdict(catalog, of, &key, &group, parts))
         .collect()
 }
 
@@ -176,8 +212,20 @@ fn verdict(
     rule: &Rule,
     key: &(String, String),
     group: &[Known<'_>],
+    parts: &[Part],
 ) -> Option<Verdict> {
-    let (score, kinds, anchored) = strength(catalog, group);
+    let (mut score, mut kinds, anchored) = strength(catalog, group);
+    let inside: Vec<&Part> = parts
+        .iter()
+        .filter(|part| rule.bundle && rule.relations.contains.contains(&part.product))
+        .filter(|part| {
+            rule.instances == Instances::Cluster || part.namespace == key.0 || key.0.is_empty()
+        })
+        .collect();
+    if !inside.is_empty() {
+        score += u16::from(MEMBER_WEIGHT);
+        kinds += 1;
+    }
     let rival = group
         .iter()
         .filter(|known| known.claim.standing == Standing::Member)
@@ -188,6 +236,19 @@ fn verdict(
         return None;
     }
     let mut verdict = assemble(catalog, rule, key, group);
+    verdict.confidence = confidence(score, rival.map(|(_, behind)| behind));
+    for part in inside
+        .into_iter()
+        .take(PROOFS_MAX - verdict.evidence.len().min(PROOFS_MAX - 1))
+    {
+        verdict.evidence.push(Proof {
+            kind: EvidenceKind::Member,
+            value: part.product.clone(),
+            weight: MEMBER_WEIGHT,
+            anchor: false,
+            object: part.root.clone(),
+        });
+    }
     let sure = anchored && kinds >= 2 && score >= IDENTIFIED_SCORE && !rule.unverified;
     verdict.state = match (sure, margin >= MARGIN) {
         (true, true) => State::Identified,
@@ -299,6 +360,17 @@ fn assemble(
         managed_by: Vec::new(),
         conflicts: Vec::new(),
         alternatives: Vec::new(),
+        crds: group
+            .iter()
+            .filter(|known| {
+                known
+                    .claim
+                    .hits
+                    .iter()
+                    .any(|hit| catalog.item(hit.item).is_crd)
+            })
+            .map(|known| known.id.name.to_string())
+            .collect(),
     }
 }
 
@@ -472,58 +544,4 @@ fn distribution(catalog: &Catalog, claim: &Claim) -> Option<String> {
         return own.then(|| "upstream".to_owned());
     };
     Some(by.to_owned())
-}
-
-/// Bundles get their members, and verdicts their relations to each other.
-pub(crate) fn relate(catalog: &Catalog, all: Vec<(u16, Verdict)>) -> Vec<Verdict> {
-    let running: BTreeSet<String> = all
-        .iter()
-        .filter(|(_, verdict)| verdict.state > State::ApiOnly)
-        .map(|(_, verdict)| verdict.product.clone())
-        .collect();
-    let here = |ids: &[String]| -> Vec<String> {
-        ids.iter()
-            .filter(|id| running.contains(*id))
-            .cloned()
-            .collect()
-    };
-    let containers: BTreeMap<&str, Vec<String>> = catalog
-        .rules()
-        .iter()
-        .filter(|rule| running.contains(&rule.id))
-        .flat_map(|rule| {
-            rule.relations
-                .contains
-                .iter()
-                .map(|part| (part.as_str(), &rule.id))
-        })
-        .fold(
-            BTreeMap::new(),
-            |mut map: BTreeMap<&str, Vec<String>>, (part, whole)| {
-                map.entry(part).or_default().push(whole.clone());
-                map
-            },
-        );
-    let mut verdicts: Vec<Verdict> = Vec::with_capacity(all.len());
-    for (rule, mut verdict) in all {
-        let relations = &catalog.rule_at(rule).relations;
-        verdict.contains = here(&relations.contains);
-        verdict.managed_by = here(&relations.managed_by);
-        verdict.conflicts = here(&relations.conflicts);
-        verdict.part_of = here(&relations.part_of);
-        for whole in containers
-            .get(verdict.product.as_str())
-            .into_iter()
-            .flatten()
-        {
-            if !verdict.part_of.contains(whole) {
-                verdict.part_of.push(whole.clone());
-            }
-        }
-        verdicts.push(verdict);
-    }
-    verdicts.sort_by(|a, b| {
-        (&a.product, &a.namespace, &a.instance).cmp(&(&b.product, &b.namespace, &b.instance))
-    });
-    verdicts
 }

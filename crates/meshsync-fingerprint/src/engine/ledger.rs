@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use meshsync_model::Object;
 
-use super::instance::{Known, verdicts_of};
-use super::record::{ObjectId, Record};
+use super::instance::{self, Known, Part, verdicts_of};
+use super::record::{Claim, ObjectId, Record};
+use super::relate::relate;
+use super::resolve;
 use super::scan::{Scanner, controller};
 use super::stated::{View, fill};
 use super::subject::Subject;
 use super::verdict::{Proof, Verdict};
-use super::{instance, resolve};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, TOP};
 
 /// Takes objects as they come, change and go, and says what is installed.
 ///
@@ -24,6 +25,10 @@ pub struct Engine {
     scanner: Scanner,
     objects: BTreeMap<Arc<ObjectId>, Record>,
     by_rule: BTreeMap<u16, BTreeSet<Arc<ObjectId>>>,
+    /// Rules whose objects changed since their verdicts were made.
+    stale: BTreeSet<u16>,
+    /// Verdicts of each rule, without their relations to others.
+    made: BTreeMap<u16, Vec<Verdict>>,
 }
 
 impl Engine {
@@ -34,6 +39,8 @@ impl Engine {
             scanner: Scanner::default(),
             objects: BTreeMap::new(),
             by_rule: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            made: BTreeMap::new(),
         }
     }
 
@@ -47,18 +54,21 @@ impl Engine {
         self.objects.len()
     }
 
+    /// Whether verdicts may have changed since they were last asked for.
+    pub fn is_stale(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
     /// Takes an object's state. Returns whether any evidence changed.
     pub fn apply(&mut self, group: &str, kind: &str, object: &Object<'_>) -> bool {
         let Some(subject) = Subject::of(group, kind) else {
             return false;
         };
         let record = self.record(subject, group, kind, object);
-        let id = ObjectId {
-            group: group.into(),
-            kind: kind.into(),
-            namespace: object.namespace().unwrap_or_default().into(),
-            name: object.name().into(),
-        };
+        if record.is_none() && self.objects.is_empty() {
+            return false;
+        }
+        let id = ObjectId::new(group, kind, object.namespace(), object.name());
         match record {
             None => self.forget(&id),
             Some(record) => self.remember(id, record),
@@ -68,28 +78,15 @@ impl Engine {
     /// Takes the news that an object is gone. Returns whether any evidence went
     /// with it.
     pub fn remove(&mut self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> bool {
-        self.forget(&ObjectId {
-            group: group.into(),
-            kind: kind.into(),
-            namespace: namespace.unwrap_or_default().into(),
-            name: name.into(),
-        })
+        Subject::of(group, kind).is_some()
+            && self.forget(&ObjectId::new(group, kind, namespace, name))
     }
 
-    /// Everything that is installed, in order of products, namespaces and instances.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        let mut all: Vec<(u16, Verdict)> = Vec::new();
-        for (&rule, objects) in &self.by_rule {
-            let known = objects.iter().filter_map(|id| {
-                let record = self.objects.get(id)?;
-                let claim = record.claims.iter().find(|claim| claim.rule == rule)?;
-                Some(Known { id, record, claim })
-            });
-            let known: Vec<Known<'_>> = known.collect();
-            let found = verdicts_of(&self.catalog, rule, &known);
-            all.extend(found.into_iter().map(|verdict| (rule, verdict)));
-        }
-        instance::relate(&self.catalog, all)
+    /// Everything that is installed, in order of products, namespaces and
+    /// instances. Only what changed since the last time is worked out again.
+    pub fn verdicts(&mut self) -> Vec<Verdict> {
+        self.refresh();
+        relate(&self.catalog, &self.made)
     }
 
     /// All that speaks for a product, whether it is enough for a verdict or not.
@@ -106,6 +103,52 @@ impl Engine {
         all
     }
 
+    fn refresh(&mut self) {
+        let stale = std::mem::take(&mut self.stale);
+        let catalog = Arc::clone(&self.catalog);
+        let is_bundle = |rule: &u16| catalog.rule_at(*rule).bundle;
+        let (bundles, plain): (Vec<u16>, Vec<u16>) = stale.into_iter().partition(is_bundle);
+        let changed = !plain.is_empty();
+        for rule in plain {
+            self.make(rule, &[]);
+        }
+        // What bundles contain may have changed with any of them.
+        let bundles: Vec<u16> = if changed {
+            let all = self.by_rule.keys().chain(&bundles).copied();
+            let all: BTreeSet<u16> = all.filter(is_bundle).collect();
+            all.into_iter().collect()
+        } else {
+            bundles
+        };
+        if bundles.is_empty() {
+            return;
+        }
+        let parts: Vec<Part> = self.made.values().flatten().filter_map(Part::of).collect();
+        for rule in bundles {
+            self.make(rule, &parts);
+        }
+    }
+
+    fn make(&mut self, rule: u16, parts: &[Part]) {
+        let known: Vec<Known<'_>> = self
+            .by_rule
+            .get(&rule)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| {
+                let record = self.objects.get(id)?;
+                let claim = record.claims.iter().find(|claim| claim.rule == rule)?;
+                Some(Known { id, record, claim })
+            })
+            .collect();
+        let verdicts = verdicts_of(&self.catalog, rule, &known, parts);
+        if verdicts.is_empty() {
+            self.made.remove(&rule);
+        } else {
+            self.made.insert(rule, verdicts);
+        }
+    }
+
     fn record(
         &mut self,
         subject: Subject,
@@ -120,20 +163,22 @@ impl Engine {
             return None;
         }
         let owner = controller(object);
-        let is_owned = owner.is_some();
         let copies = subject == Subject::Workload && matches!(kind, "ReplicaSet" | "Job");
-        let owned_pod = is_owned && (subject == Subject::Pod || copies);
+        let is_copy = owner.is_some() && (subject == Subject::Pod || copies);
         let containers = reading.containers.len();
         let hits = &self.scanner.hits;
-        let mut claims = resolve::claims(&catalog, subject, containers, owned_pod, hits);
+        let mut claims = resolve::claims(&catalog, subject, containers, is_copy, hits);
         for &rule in named {
             if claims.iter().all(|claim| claim.rule != rule) {
-                claims.push(super::record::Claim {
+                claims.push(Claim {
                     rule,
-                    component: crate::catalog::TOP,
-                    ..Default::default()
+                    component: TOP,
+                    ..Claim::default()
                 });
             }
+        }
+        if claims.is_empty() {
+            return None;
         }
         let view = View {
             subject,
@@ -145,14 +190,10 @@ impl Engine {
         for claim in &mut claims {
             fill(&catalog, claim, &view);
         }
-        if claims.is_empty() {
-            return None;
-        }
-        claims.sort_by_key(|claim| claim.rule);
+        claims.sort_by_key(|claim| (claim.rule, claim.standing));
         Some(Record {
             uid: object.uid().into(),
-            release: instance::release(object, owner.as_ref()).into(),
-            is_workload: subject.is_workload(),
+            release: instance::release(subject, kind, object, owner.as_ref()).into(),
             services: reading.services,
             claims,
         })
@@ -165,6 +206,7 @@ impl Engine {
         self.forget(&id);
         let id = Arc::new(id);
         for claim in &record.claims {
+            self.stale.insert(claim.rule);
             self.by_rule
                 .entry(claim.rule)
                 .or_default()
@@ -179,6 +221,7 @@ impl Engine {
             return false;
         };
         for claim in &record.claims {
+            self.stale.insert(claim.rule);
             if let Some(objects) = self.by_rule.get_mut(&claim.rule) {
                 objects.remove(id);
                 if objects.is_empty() {

@@ -4,6 +4,7 @@ mod instance;
 mod ledger;
 mod pod;
 mod record;
+mod relate;
 mod resolve;
 mod scan;
 mod stated;

@@ -12,14 +12,23 @@ pub(crate) struct ObjectId {
     pub(crate) name: Box<str>,
 }
 
+impl ObjectId {
+    pub(crate) fn new(group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        Self {
+            group: group.into(),
+            kind: kind.into(),
+            namespace: namespace.unwrap_or_default().into(),
+            name: name.into(),
+        }
+    }
+}
+
 /// One object's part in verdicts. Depends on the object alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) uid: Box<str>,
     /// What it belongs to: a custom resource that controls it, or a release.
     pub(crate) release: Box<str>,
-    /// Whether it runs something of its own.
-    pub(crate) is_workload: bool,
     /// `namespace/name` of Services it points to.
     pub(crate) services: Vec<String>,
     pub(crate) claims: Vec<Claim>,

@@ -21,6 +21,9 @@ pub(crate) fn claims(
     if hits.is_empty() {
         return Vec::new();
     }
+    if subject == Subject::Custom {
+        return declared(catalog, hits);
+    }
     if !subject.is_workload() {
         return by_rule(catalog, hits.to_vec())
             .into_iter()
@@ -38,6 +41,27 @@ pub(crate) fn claims(
         claims.extend(members(catalog, own));
     }
     claims
+}
+
+/// A custom resource speaks for the rules that name its kind; it is an
+/// installation where its kind is an anchor.
+fn declared(catalog: &Catalog, hits: &[Hit]) -> Vec<Claim> {
+    by_rule(catalog, hits.to_vec())
+        .into_iter()
+        .filter(|hits| !excluded(catalog, hits))
+        .filter_map(|hits| {
+            let mut kinds = hits.iter().map(|hit| catalog.item(hit.item));
+            let named = kinds.clone().any(|item| item.kind == EvidenceKind::Crd);
+            let is_anchor =
+                kinds.any(|item| item.kind == EvidenceKind::Crd && item.role == Role::Anchor);
+            let standing = if is_anchor {
+                Standing::Member
+            } else {
+                Standing::Witness
+            };
+            named.then(|| claim(catalog, hits, standing))
+        })
+        .collect()
 }
 
 /// Hits in containers that something injected, and the others. Where there are
@@ -222,6 +246,10 @@ fn members(catalog: &Catalog, hits: Vec<Hit>) -> Vec<Claim> {
     let mut others = Vec::new();
     for (anchored, containers, mut claim) in candidates {
         if catalog.rule_at(claim.rule).bundle {
+            // It contains what wins, and is no rival of it.
+            if anchored || claim.score >= MEMBER_SCORE {
+                claim.standing = Standing::Member;
+            }
             others.push(claim);
             continue;
         }

@@ -120,6 +120,11 @@ impl Scan<'_, '_> {
             Subject::Custom => {
                 let resource = format!("{kind}.{group}");
                 self.look(Feature::Resource, &resource, &resource);
+                // Labels of resources that nobody asks for are nobody's evidence.
+                if !self.out.hits.is_empty() {
+                    self.labels(object);
+                    self.declared(spec, &mut reading);
+                }
             }
             Subject::ConfigMap => {}
         }
@@ -380,6 +385,20 @@ impl Scan<'_, '_> {
         }
         self.out.touched = touched;
         self.out.touched.clear();
+    }
+
+    /// What an operator is told to run.
+    fn declared<'a>(&mut self, spec: &'a str, reading: &mut Reading<'a>) {
+        if let Some(image) = member_of(spec, "image").and_then(JsonStr::new) {
+            let image = Text(image.decode());
+            self.container = 0;
+            self.image(&image.0);
+            self.container = WHOLE;
+            reading.containers.push(Container {
+                image,
+                ..Container::default()
+            });
+        }
     }
 
     fn owner(&mut self, object: &Object<'_>) {

@@ -29,7 +29,10 @@ pub(crate) fn usual_sources() -> [VersionSource; 2] {
 
 /// The sources of a rule, in order.
 pub(crate) fn sources(rule: &Rule) -> std::borrow::Cow<'_, [VersionSource]> {
-    if rule.version.is_empty() {
+    if rule.version.is_empty() && rule.bundle {
+        // The tags in it are of what it contains.
+        std::borrow::Cow::Borrowed(&[])
+    } else if rule.version.is_empty() {
         std::borrow::Cow::Owned(usual_sources().to_vec())
     } else {
         std::borrow::Cow::Borrowed(&rule.version)

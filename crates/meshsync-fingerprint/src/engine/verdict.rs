@@ -50,6 +50,9 @@ pub struct Verdict {
     pub conflicts: Vec<String>,
     /// What it may be instead, for [`State::Ambiguous`].
     pub alternatives: Vec<String>,
+    /// All its definitions that are there.
+    #[serde(skip)]
+    pub(crate) crds: Vec<String>,
 }
 
 /// How sure a verdict is.

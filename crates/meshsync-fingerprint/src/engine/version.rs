@@ -62,7 +62,11 @@ pub(crate) fn clean(text: &str) -> Option<String> {
     if text.is_empty() || text.len() > 128 || !text.chars().all(is_plain) {
         return None;
     }
-    let words: Vec<&str> = text.split('-').collect();
+    let mut words: Vec<&str> = text.split('-').collect();
+    // `ubi9-5.8.9` as well as `5.8.9-ubi9`.
+    if words.len() > 1 && is_packaging(words[0]) {
+        words.remove(0);
+    }
     let packaging = words.iter().skip(1).position(|word| is_packaging(word));
     let kept = packaging.map_or(words.len(), |at| at + 1);
     let version = words[..kept].join("-");
@@ -161,6 +165,7 @@ mod tests {
             Some("RELEASE.2025-01-20T14-49-07Z"),
         );
         check("7", Some("7"));
+        check("ubi9-5.8.9", Some("5.8.9"));
         for none in [
             "latest",
             "main",
