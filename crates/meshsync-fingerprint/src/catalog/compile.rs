@@ -323,7 +323,7 @@ impl Compiler {
         use Feature as F;
         let lists = [
             (&block.names, F::Name, K::Name, 3),
-            (&block.charts, F::Chart, K::Label, 4),
+            (&block.charts, F::Chart, K::Label, 5),
             (&block.packages, F::Package, K::Package, 6),
             (&block.crds, F::Crd, K::Crd, 3),
             (&block.crd_groups, F::CrdGroup, K::Crd, 2),

@@ -1,3 +1,9 @@
 //! Tests of the public face of the crate.
 
 mod builtin;
+mod corpus;
+mod engine;
+mod metamorphic;
+mod noise;
+mod properties;
+mod support;

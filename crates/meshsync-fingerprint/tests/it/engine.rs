@@ -1,0 +1,267 @@
+//! What the engine makes of evidence, rule by rule.
+
+use std::sync::Arc;
+
+use meshsync_fingerprint::{Engine, State, VersionStatus};
+use serde_json::json;
+
+use crate::support::{catalog, deployment, feed, object, products, verdicts};
+
+const STORE: &str = "anchors: [{images: [acme/db]}]\nsupports: [{labels: [app=db], names: [db]}]";
+
+#[test]
+fn one_kind_of_evidence_is_not_enough() {
+    let catalog = catalog(&[("db", STORE)]);
+    let alone = verdicts(&catalog, &[deployment("x", "acme/db:1.2.3")]);
+    assert_eq!(alone[0].state, State::Probable);
+    let both = verdicts(&catalog, &[deployment("db", "acme/db:1.2.3")]);
+    assert_eq!(both[0].state, State::Identified);
+    assert_eq!(both[0].version.as_deref(), Some("1.2.3"));
+    assert_eq!(both[0].version_status, VersionStatus::Stated);
+}
+
+#[test]
+fn names_and_labels_without_an_anchor_are_never_enough() {
+    let catalog = catalog(&[("db", STORE)]);
+    let mut app = deployment("db", "registry.example/team/app:1");
+    app["metadata"]["labels"] = json!({"app": "db"});
+    let verdicts = verdicts(&catalog, &[app]);
+    assert!(
+        verdicts
+            .iter()
+            .all(|verdict| verdict.state < State::Identified)
+    );
+}
+
+#[test]
+fn mirrors_and_flattened_names_are_the_same_repository() {
+    let catalog = catalog(&[("db", STORE)]);
+    for image in [
+        "acme/db:1",
+        "docker.io/acme/db:1",
+        "harbor.corp:5000/proxy/docker/acme/db:1",
+        "rancher/mirrored-acme-db:1",
+        "registry.example/acme-db:1",
+    ] {
+        let verdicts = verdicts(&catalog, &[deployment("db", image)]);
+        assert_eq!(products(&verdicts, State::Identified).len(), 1, "{image}");
+    }
+    for image in [
+        "acme/db-exporter:1",
+        "notacme/db:1",
+        "acme/other:1",
+        "acme/db/tool:1",
+    ] {
+        let verdicts = verdicts(&catalog, &[deployment("db", image)]);
+        assert_eq!(products(&verdicts, State::Identified).len(), 0, "{image}");
+    }
+}
+
+#[test]
+fn two_products_for_one_container_are_both_named() {
+    let fork = "anchors: [{images: [acme/db]}]\nsupports: [{names: [db]}]";
+    let catalog = catalog(&[("db", STORE), ("fork", fork)]);
+    let verdicts = verdicts(&catalog, &[deployment("db", "acme/db:1")]);
+    assert_eq!(verdicts[0].state, State::Ambiguous);
+    assert_eq!(verdicts[0].product, "db");
+    assert_eq!(verdicts[0].alternatives, ["fork"]);
+}
+
+#[test]
+fn excluding_evidence_decides_between_forks() {
+    let original = "anchors: [{images: [db]}, {shapes: [{envs: [DB_PORT, DB_DIR]}]}]\n\
+                    excludes: [{images: [newdb/newdb]}]";
+    let fork = "anchors: [{images: [newdb/newdb]}, {shapes: [{envs: [DB_PORT, DB_DIR]}]}]";
+    for order in [
+        [("a", original), ("b", fork)],
+        [("b", original), ("a", fork)],
+    ] {
+        let fork_id = order[1].0;
+        let catalog = catalog(&order);
+        let mut object = deployment("db", "newdb/newdb:1");
+        object["spec"]["template"]["spec"]["containers"][0]["env"] =
+            json!([{"name": "DB_PORT"}, {"name": "DB_DIR"}]);
+        let verdicts = verdicts(&catalog, &[object]);
+        let found: Vec<&str> = products(&verdicts, State::Identified).into_iter().collect();
+        assert_eq!(found, [fork_id]);
+    }
+}
+
+#[test]
+fn two_containers_of_a_pod_are_two_products() {
+    let exporter = "anchors: [{images: [acme/exporter]}]\n\
+                    supports: [{shapes: [{args: [--db.addr, --web]}]}]";
+    let catalog = catalog(&[("db", STORE), ("exporter", exporter)]);
+    let mut pod = deployment("db", "acme/db:1.0.0");
+    let containers = pod["spec"]["template"]["spec"]["containers"]
+        .as_array_mut()
+        .unwrap();
+    containers.push(json!({"name": "metrics", "image": "acme/exporter:9.9.9",
+        "args": ["--db.addr=x", "--web"]}));
+    let verdicts = verdicts(&catalog, &[pod]);
+    let found: Vec<(&str, Option<&str>)> = verdicts
+        .iter()
+        .map(|verdict| (verdict.product.as_str(), verdict.version.as_deref()))
+        .collect();
+    assert_eq!(found, [("db", Some("1.0.0")), ("exporter", Some("9.9.9"))]);
+}
+
+#[test]
+fn an_injected_sidecar_is_counted_and_defines_nothing() {
+    let mesh = "anchors: [{crds: [routes.mesh.io]}]\n\
+        components:\n- {id: control, anchors: [{images: [mesh/control]}], supports: [{names: [mesh]}]}\n\
+        - {id: proxy, injected: true, anchors: [{images: [mesh/proxy]}]}";
+    let catalog = catalog(&[("mesh", mesh), ("db", STORE)]);
+    let mut db = deployment("db", "acme/db:1");
+    let sidecar = json!({"name": "proxy", "image": "mesh/proxy:1.9.0"});
+    db["spec"]["template"]["spec"]["containers"]
+        .as_array_mut()
+        .unwrap()
+        .push(sidecar);
+    let control = deployment("mesh", "mesh/control:2.0.0");
+    let verdicts = verdicts(&catalog, &[db, control]);
+    assert_eq!(verdicts.len(), 2);
+    let mesh = &verdicts[1];
+    assert_eq!(mesh.components.len(), 1);
+    assert_eq!(mesh.versions.proxies[0].version.as_deref(), Some("1.9.0"));
+    assert_eq!(mesh.versions.proxies[0].count, 1);
+    assert!(mesh.versions.skew);
+}
+
+#[test]
+fn versions_agree_or_conflict_and_are_never_guessed() {
+    let catalog = catalog(&[("db", STORE)]);
+    let check = |image: &str, label: Option<&str>, version: Option<&str>, status| {
+        let mut object = deployment("db", image);
+        if let Some(label) = label {
+            object["metadata"]["labels"] = json!({"app.kubernetes.io/version": label});
+        }
+        let verdicts = verdicts(&catalog, &[object]);
+        let found = (verdicts[0].version.as_deref(), verdicts[0].version_status);
+        assert_eq!(found, (version, status), "{image} {label:?}");
+    };
+    use VersionStatus::{Agreed, Conflict, Stated, Unknown};
+    check("acme/db:v1.2.3", Some("1.2.3"), Some("1.2.3"), Agreed);
+    check("acme/db:1.2", Some("1.2.3"), Some("1.2.3"), Agreed);
+    check("acme/db:1.2.4", Some("1.2.3"), Some("1.2.4"), Conflict);
+    check("acme/db:1.2.4-alpine", None, Some("1.2.4"), Stated);
+    check("acme/db:latest", Some("1.2.3"), Some("1.2.3"), Stated);
+    check("acme/db@sha256:00", Some("1.2.3"), Some("1.2.3"), Stated);
+    check("acme/db:1.2.3@sha256:00", None, Some("1.2.3"), Stated);
+    check("acme/db:latest", None, None, Unknown);
+    check("acme/db@sha256:00", None, None, Unknown);
+}
+
+#[test]
+fn definitions_alone_are_an_api_and_no_installation() {
+    let operator = "anchors: [{crds: [dbs.acme.io]}, {images: [acme/operator]}]";
+    let catalog = catalog(&[("operator", operator)]);
+    let crd = object(
+        "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, \
+         metadata: {name: dbs.acme.io}}",
+    );
+    let alone = verdicts(&catalog, std::slice::from_ref(&crd));
+    assert_eq!(alone[0].state, State::ApiOnly);
+    let both = verdicts(&catalog, &[crd, deployment("x", "acme/operator:1")]);
+    assert_eq!(both.len(), 1);
+    assert_eq!(both[0].state, State::Identified);
+}
+
+#[test]
+fn releases_are_installations_of_their_own() {
+    let catalog = catalog(&[("db", STORE)]);
+    let mut objects = Vec::new();
+    for (release, namespace) in [("blue", "a"), ("green", "a"), ("blue", "b")] {
+        let mut object = deployment(&format!("{release}-db"), "acme/db:1");
+        object["metadata"]["namespace"] = json!(namespace);
+        object["metadata"]["annotations"] = json!({"meta.helm.sh/release-name": release});
+        objects.push(object);
+    }
+    let verdicts = verdicts(&catalog, &objects);
+    let found: Vec<(Option<&str>, &str)> = verdicts
+        .iter()
+        .map(|verdict| (verdict.namespace.as_deref(), verdict.instance.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Some("a"), "blue"),
+            (Some("a"), "green"),
+            (Some("b"), "blue")
+        ]
+    );
+}
+
+#[test]
+fn a_pod_says_nothing_that_its_owner_said() {
+    let catalog = catalog(&[("db", STORE)]);
+    let pod = object(
+        "{apiVersion: v1, kind: Pod, metadata: {name: db-1-x, namespace: default, \
+         ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: db-1, controller: true}]}, \
+         spec: {containers: [{name: main, image: acme/db:1}]}}",
+    );
+    let mut engine = Engine::new(Arc::clone(&catalog));
+    feed(&mut engine, &[pod]);
+    assert_eq!(engine.remembered(), 0);
+}
+
+#[test]
+fn what_matches_nothing_is_not_remembered() {
+    let catalog = catalog(&[("db", STORE)]);
+    let mut engine = Engine::new(Arc::clone(&catalog));
+    feed(
+        &mut engine,
+        &[deployment("web", "registry.example/team/web:1")],
+    );
+    assert_eq!(engine.remembered(), 0);
+}
+
+#[test]
+fn evidence_goes_with_its_object() {
+    let catalog = catalog(&[("db", STORE)]);
+    let mut engine = Engine::new(Arc::clone(&catalog));
+    feed(&mut engine, &[deployment("db", "acme/db:1")]);
+    assert_eq!(engine.verdicts().len(), 1);
+    assert!(engine.remove("apps", "Deployment", Some("default"), "db"));
+    assert_eq!(engine.verdicts(), []);
+    assert_eq!(engine.remembered(), 0);
+}
+
+#[test]
+fn a_resource_declares_what_its_operator_will_run() {
+    let db = "anchors: [{resources: [Db.acme.io], images: [acme/db]}]";
+    let catalog = catalog(&[("db", db)]);
+    let declared = object(
+        "{apiVersion: acme.io/v1, kind: Db, metadata: {name: main, namespace: data}, \
+         spec: {image: 'acme/db:3.1.4'}}",
+    );
+    let running = object(
+        "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db-main, namespace: data, \
+         ownerReferences: [{apiVersion: acme.io/v1, kind: Db, name: main, controller: true}]}, \
+         spec: {template: {spec: {containers: [{name: db, image: 'acme/db:3.1.4'}]}}}}",
+    );
+    let verdicts = verdicts(&catalog, &[declared, running]);
+    assert_eq!(verdicts.len(), 1);
+    assert_eq!(verdicts[0].state, State::Identified);
+    assert_eq!(verdicts[0].instance, "Db/main");
+    assert_eq!(verdicts[0].version.as_deref(), Some("3.1.4"));
+}
+
+#[test]
+fn a_bundle_is_told_by_what_it_contains() {
+    let stack = "bundle: true\nanchors: [{charts: [acme-stack]}]\n\
+                 supports: [{labels: [app.kubernetes.io/part-of=acme-stack]}]\n\
+                 relations: {contains: [db]}";
+    let catalog = catalog(&[("stack", stack), ("db", STORE)]);
+    let mut db = deployment("db", "acme/db:1.0.0");
+    db["metadata"]["labels"] = json!({"helm.sh/chart": "acme-stack-7.0.1"});
+    let verdicts = verdicts(&catalog, &[db]);
+    let (db, stack) = (&verdicts[0], &verdicts[1]);
+    assert_eq!(
+        (db.state, &db.part_of[..]),
+        (State::Identified, &["stack".to_owned()][..])
+    );
+    assert_eq!(stack.contains, ["db"]);
+    assert_eq!(stack.state, State::Identified);
+    assert_eq!(stack.version, None);
+}
