@@ -20,6 +20,7 @@ use crate::discover::Discovery;
 use crate::picture::Graves;
 use crate::status::StatusBoard;
 use crate::task::{Orders, Setup, Task, orders};
+use crate::timing::Timing;
 use crate::{Deliver, Remembered};
 
 mod taps;
@@ -68,6 +69,8 @@ pub struct FleetConfig {
     /// Whether initial lists may be WatchLists. Servers that refuse it are
     /// listed in pages whatever this says.
     pub watch_list: bool,
+    /// How long what may take.
+    pub timing: Timing,
 }
 
 /// Observes a cluster: discovers what it serves, and runs one task per resource
@@ -77,6 +80,7 @@ pub struct Fleet {
     connection: Connection,
     scope: ClusterId,
     watch_list: bool,
+    timing: Timing,
     selection: Arc<Selection>,
     controlled: Controlled,
     taps: Taps,
@@ -114,6 +118,7 @@ impl Fleet {
             connection: config.connection,
             scope: config.scope,
             watch_list: config.watch_list,
+            timing: config.timing,
             selection,
             controlled,
             taps: Taps::new(config.taps),
@@ -220,6 +225,7 @@ impl Fleet {
             connection: &self.connection,
             scope: &self.scope,
             watch_list: self.watch_list,
+            timing: &self.timing,
             lists: &self.lists,
             hint: &self.hint,
             stop: &self.stop,
@@ -308,6 +314,7 @@ impl Fleet {
                 graves: Graves::new(),
                 remembered: old.objects,
                 delay: Duration::ZERO,
+                timing: self.timing.clone(),
             });
             self.tasks.spawn(task.run());
         }
@@ -388,6 +395,7 @@ impl Fleet {
             graves,
             remembered: remembered.unwrap_or_default(),
             delay,
+            timing: self.timing.clone(),
         });
         let handle = self.tasks.spawn(task.run());
         self.by_task.insert(handle.id(), id.clone());

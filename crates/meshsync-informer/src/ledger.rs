@@ -11,6 +11,7 @@ use meshsync_model::{ObjectRef, ResourceVersion, Uid};
 use self::debts::Debts;
 use self::namespaces::Namespaces;
 use crate::SinkSet;
+use crate::mutation::{Mutation, mutated};
 
 mod debts;
 mod namespaces;
@@ -26,6 +27,14 @@ pub struct Ledger {
     debts: Debts,
     /// Where the graves are.
     mourning: HashSet<Key>,
+    /// A pass is under way that takes no state older than what is known.
+    guarded: bool,
+    /// The version as of which the ledger was complete before it.
+    complete: Option<ResourceVersion>,
+    /// How many states the pass under way showed that were known to be older.
+    stale: u64,
+    /// The newest version of the states taken since the last pass began.
+    newest: Option<ResourceVersion>,
 }
 
 /// What a state of an object means.
@@ -39,6 +48,8 @@ pub enum Seen {
     Modified,
     /// Another object under a known name: the old one is gone.
     Reborn(Gone),
+    /// From further back than what is known; not taken.
+    Stale,
 }
 
 /// An object that is gone, and who has to be told.
@@ -160,10 +171,53 @@ impl Ledger {
     /// what it did not confirm stays.
     pub fn begin_pass(&mut self) {
         self.pass = self.pass.wrapping_add(1);
+        self.newest = None;
+        self.end_pass();
+    }
+
+    /// The same, but states that are older than the known ones are not taken.
+    /// Where the ledger is complete as of a version, neither are states up to that
+    /// one which are not known. Who shows them is behind, or tells of another
+    /// history.
+    pub fn begin_guarded_pass(&mut self, complete: Option<ResourceVersion>) {
+        self.begin_pass();
+        self.guarded = true;
+        self.complete = complete;
+    }
+
+    /// The pass has ended, well or not.
+    pub fn end_pass(&mut self) {
+        self.guarded = false;
+        self.stale = 0;
+    }
+
+    /// How many states the pass under way has shown that were not taken.
+    pub fn stale_count(&self) -> u64 {
+        self.stale
+    }
+
+    /// The newest version of the states taken since the last pass began.
+    pub fn newest(&self) -> Option<&ResourceVersion> {
+        self.newest.as_ref()
+    }
+
+    /// The server's history is another one: that a version is equal says nothing
+    /// any more, so that every object's next state is news.
+    pub fn forget_versions(&mut self) {
+        if mutated(Mutation::TrustEqualVersions) {
+            return;
+        }
+        for entry in self.entries.values_mut() {
+            entry.version = ResourceVersion::new("");
+        }
     }
 
     /// Takes a state of an object.
     pub fn apply(&mut self, object: ObjectRef<'_>, version: &str) -> Seen {
+        if self.refuses(object, version) {
+            return Seen::Stale;
+        }
+        self.note_newest(version);
         let pass = self.pass;
         let Some(entry) = self
             .namespaces
@@ -192,7 +246,7 @@ impl Ledger {
             self.live += 1;
             return Seen::Added;
         }
-        if !entry.uid.matches(object.uid) {
+        if !entry.uid.matches(object.uid) && !mutated(Mutation::SkipRebirth) {
             let before = entry.owed();
             let graves = entry.graves.take();
             let next = Entry {
@@ -284,12 +338,15 @@ impl Ledger {
         let before = entry.owed();
         entry.given = entry.given.with(taken);
         entry.dirty = entry.dirty.without(taken).with(wanted.without(taken));
+        if mutated(Mutation::DropDirtyMark) {
+            entry.dirty = SinkSet::NONE;
+        }
         self.debts.shift(before, entry.owed());
     }
 
     /// Remembers a delete that the sinks of `pending` have not taken.
     pub fn bury(&mut self, object: ObjectRef<'_>, uid: Uid, pending: SinkSet) {
-        if pending.is_empty() {
+        if pending.is_empty() || mutated(Mutation::LoseTombstone) {
             return;
         }
         let known = self
@@ -373,6 +430,36 @@ impl Ledger {
         self.entry(object).is_some_and(|entry| {
             entry.live && entry.uid.matches(object.uid) && entry.version.matches(version)
         })
+    }
+
+    /// Whether the pass under way does not take this state; it counts it then.
+    pub fn refuses(&mut self, object: ObjectRef<'_>, version: &str) -> bool {
+        let stale = self.is_stale(object, version);
+        self.stale += u64::from(stale);
+        stale
+    }
+
+    fn note_newest(&mut self, version: &str) {
+        if let Some(newest) = &self.newest
+            && (newest.is_newer_than(version) || newest.matches(version))
+        {
+            return;
+        }
+        self.newest = Some(ResourceVersion::new(version));
+    }
+
+    fn is_stale(&self, object: ObjectRef<'_>, version: &str) -> bool {
+        if !self.guarded {
+            return false;
+        }
+        match self.entry(object).filter(|entry| entry.live) {
+            Some(entry) if entry.uid.matches(object.uid) && entry.version.matches(version) => false,
+            // Of this object, or of a later one of its name.
+            Some(entry) if entry.version.is_newer_than(version) => true,
+            _ => self.complete.as_ref().is_some_and(|complete| {
+                complete.matches(version) || complete.is_newer_than(version)
+            }),
+        }
     }
 
     fn entry(&self, object: ObjectRef<'_>) -> Option<&Entry> {

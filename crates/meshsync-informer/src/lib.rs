@@ -11,8 +11,8 @@
 //!
 //! # Invariants
 //!
-//! - A list that failed, was interrupted or could not be read in full deletes
-//!   nothing.
+//! - A list that failed, was interrupted, could not be read in full or is older
+//!   than what was seen deletes nothing.
 //! - Per object, changes leave in the API server's order; a state never
 //!   overtakes the delete of what had its name before.
 //! - Watches are always read; only initial lists and repairs wait for sinks.
@@ -20,6 +20,7 @@
 //! - No object is kept: memory per object is its ledger entry.
 
 mod api;
+mod chance;
 mod client;
 mod control;
 mod deliver;
@@ -28,13 +29,17 @@ mod fleet;
 pub mod frame;
 pub mod ledger;
 pub mod machine;
+mod mutation;
 mod picture;
+#[cfg(test)]
+mod proof;
 mod reader;
 mod remembered;
 mod scope;
 mod sinks;
 mod status;
 mod task;
+mod timing;
 mod transport;
 
 pub use api::RequestError;
@@ -48,3 +53,4 @@ pub use remembered::Remembered;
 pub use scope::ScopeError;
 pub use sinks::{SINKS_MAX, SinkSet};
 pub use status::{ResourceSnapshot, ResourceState, ResourceStatus, StatusBoard};
+pub use timing::Timing;

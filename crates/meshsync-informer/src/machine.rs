@@ -6,30 +6,26 @@
 //!  start ──┤                   │ refused (400, 422), or broken thrice  ├──► Step::Send(Watch{rv}) ─┐
 //!          └────────────► Step::Send(Page…) ────────last page─────────┘        ▲    │ ended: resume │
 //!               ▲                                                              └────┴───────────────┘
-//!               └── 410 in the stream or as a status; resourceVersion too large for too long
+//!               └── 410 in the stream or as a status; resourceVersion too large for too long;
+//!                   refused five times at one position; a watch or list that went back
 //! ```
 //!
 //! A WatchList stream goes on as the watch: after its initial events no second
-//! request is made.
+//! request is made. Every list is a consistent read; one that is nevertheless
+//! from further back than what was seen is asked for again ([`history`]).
 
 use std::time::Duration;
 
+use crate::mutation::{Mutation, mutated};
+use crate::timing::{Timing, exponential};
+
+mod history;
 mod protocol;
+mod refusals;
 
-pub use protocol::{Answer, Meaning, Refusal, Request, Step};
+use self::history::Seen;
+pub use protocol::{Answer, History, Meaning, Refusal, Request, Step};
 
-/// Bounds of the back-off, after which time is spent per attempt.
-const BACK_OFF_MIN: Duration = Duration::from_millis(200);
-const BACK_OFF_MAX: Duration = Duration::from_secs(30);
-/// Forbidden and missing resources are looked at again now and then: rights
-/// change, and discovery may be behind.
-const REFUSED_MIN: Duration = Duration::from_secs(15);
-const REFUSED_MAX: Duration = Duration::from_secs(300);
-/// A server that says `Retry-After` is believed up to here.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
-/// After this many refusals a resourceVersion that is too large is given up: the
-/// server's store has gone back, and waiting does not help.
-const TOO_LARGE_MAX: u32 = 5;
 /// After this many broken attempts in a row the other way of listing is tried.
 const BROKEN_MAX: u32 = 3;
 
@@ -37,6 +33,7 @@ const BROKEN_MAX: u32 = 3;
 #[derive(Debug)]
 pub struct Machine {
     state: State,
+    timing: Timing,
     /// Whether to begin with WatchList.
     watch_list: bool,
     /// The server has said that it has no WatchList.
@@ -47,12 +44,16 @@ pub struct Machine {
     /// Failures in a row; any progress resets it.
     failures: u32,
     too_large: u32,
+    /// How many times in a row a watch was refused at its position for no reason
+    /// that waiting would cure.
+    refused_here: u32,
     /// How many lists in a row expired between their pages.
     expired_lists: u32,
     /// How many lists there were in a row without a watch in between that
     /// brought anything or lived.
     relists: u32,
     wait: Option<Duration>,
+    seen: Seen,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,17 +66,20 @@ enum State {
 
 impl Machine {
     /// A machine for a resource of which nothing is known.
-    pub fn new(watch_list: bool) -> Self {
+    pub fn new(watch_list: bool, timing: Timing) -> Self {
         Self {
             state: State::Empty,
+            timing,
             watch_list,
             watch_list_refused: !watch_list,
             paged: true,
             failures: 0,
             too_large: 0,
+            refused_here: 0,
             expired_lists: 0,
             relists: 0,
             wait: None,
+            seen: Seen::default(),
         }
     }
 
@@ -110,22 +114,34 @@ impl Machine {
         self.failures
     }
 
-    /// Forgets the position: the next step lists everything again.
+    /// Whether there is a position to watch from.
+    pub fn has_position(&self) -> bool {
+        matches!(
+            self.state,
+            State::Watch { .. } | State::WatchList { complete: true, .. }
+        )
+    }
+
+    /// Forgets the position: the next step lists everything again. What it shows
+    /// may be news at any version, as when other objects are of interest now.
     pub fn relist(&mut self) {
         self.state = State::Empty;
+        self.seen.not_complete();
     }
 
     /// Takes an answer. `jitter` is a random number from 0 to 1.
     pub fn on(&mut self, answer: Answer, jitter: f64) -> Meaning {
         match answer {
             Answer::Opened => self.opened(),
-            Answer::InitialEventsEnd { version } => {
-                self.progress();
-                self.state = State::WatchList {
+            Answer::InitialEventsEnd {
+                version,
+                contradicted,
+            } => {
+                let complete = State::WatchList {
                     complete: true,
                     version: version.clone(),
                 };
-                Meaning::PassDone { version }
+                self.pass_done(complete, version, contradicted, jitter)
             }
             Answer::Progress { version } => {
                 self.progress();
@@ -136,6 +152,7 @@ impl Machine {
                     }
                     | State::Watch { version: own } => {
                         self.relists = 0;
+                        self.seen.position(&version);
                         *own = version;
                     }
                     // Initial events are in no order: no position before the end.
@@ -146,20 +163,21 @@ impl Machine {
             Answer::PageEnd {
                 version,
                 continue_token: None,
+                contradicted,
             } => {
-                self.progress();
                 self.paged = true;
                 self.expired_lists = 0;
-                self.state = State::Watch {
+                let complete = State::Watch {
                     version: version.clone(),
                 };
-                Meaning::PassDone { version }
+                self.pass_done(complete, version, contradicted, jitter)
             }
             Answer::PageEnd { continue_token, .. } => {
                 self.progress();
                 self.state = State::Page { continue_token };
                 Meaning::Continue
             }
+            Answer::WentBack => self.went_back(jitter),
             Answer::Ended { lived } => self.ended(lived, jitter),
             Answer::Broken => self.broken(jitter),
             Answer::Refused(refusal) => self.refused(&refusal, jitter),
@@ -173,20 +191,20 @@ impl Machine {
                     complete: false,
                     version: String::new(),
                 };
-                Meaning::PassBegun
+                self.pass_begun()
             }
             State::Empty => {
                 self.state = State::Page {
                     continue_token: None,
                 };
-                Meaning::PassBegun
+                self.pass_begun()
             }
             State::WatchList {
                 complete: false, ..
             }
             | State::Page {
                 continue_token: None,
-            } => Meaning::PassBegun,
+            } => self.pass_begun(),
             State::Page { .. } => Meaning::Continue,
             State::WatchList { .. } | State::Watch { .. } => Meaning::Resumed,
         }
@@ -195,6 +213,7 @@ impl Machine {
     fn progress(&mut self) {
         self.failures = 0;
         self.too_large = 0;
+        self.refused_here = 0;
     }
 
     fn ended(&mut self, lived: bool, jitter: f64) -> Meaning {
@@ -224,6 +243,11 @@ impl Machine {
 
     fn broken(&mut self, jitter: f64) -> Meaning {
         self.back_off(jitter);
+        if mutated(Mutation::DeleteOnPartialList) && !self.has_position() {
+            return Meaning::PassDone {
+                version: String::new(),
+            };
+        }
         if let State::WatchList {
             complete: true,
             version,
@@ -245,124 +269,21 @@ impl Machine {
         Meaning::Failing
     }
 
-    fn refused(&mut self, refusal: &Refusal, jitter: f64) -> Meaning {
-        match refusal.code {
-            410 => self.expired(jitter),
-            400 | 422 if self.is_watch_list_request() => {
-                self.watch_list = false;
-                self.watch_list_refused = true;
-                self.state = State::Empty;
-                Meaning::Continue
-            }
-            // Nothing in a request but its position can be wrong.
-            400 | 422 => {
-                self.relist_later(jitter);
-                Meaning::Failing
-            }
-            403..=405 => {
-                self.failures += 1;
-                self.wait = Some(exponential(REFUSED_MIN, REFUSED_MAX, self.failures, jitter));
-                if refusal.code == 403 {
-                    Meaning::Forbidden
-                } else {
-                    Meaning::Missing
-                }
-            }
-            _ => {
-                self.back_off(jitter);
-                if is_too_large(refusal) {
-                    self.too_large += 1;
-                    if self.too_large >= TOO_LARGE_MAX {
-                        self.too_large = 0;
-                        self.state = State::Empty;
-                    }
-                }
-                if let Some(after) = refusal.retry_after {
-                    let after = after.min(RETRY_AFTER_MAX);
-                    // Not all at once when the time is over, and never sooner
-                    // than without the server's word.
-                    let after = after + after.mul_f64(jitter * 0.25);
-                    self.wait = self.wait.max(Some(after));
-                }
-                if matches!(
-                    self.state,
-                    State::WatchList {
-                        complete: false,
-                        ..
-                    }
-                ) {
-                    self.state = State::Empty;
-                }
-                Meaning::Failing
-            }
-        }
-    }
-
-    /// The position is too old for the server: everything is listed again.
-    fn expired(&mut self, jitter: f64) -> Meaning {
-        if matches!(
-            self.state,
-            State::Page {
-                continue_token: Some(_)
-            }
-        ) {
-            // The list outlived its snapshot; once more in pages, then whole.
-            self.expired_lists += 1;
-            self.paged = self.expired_lists < 2;
-        }
-        self.failures += 1;
-        self.relist_later(jitter);
-        if self.failures > 1 || self.relists > 2 {
-            Meaning::Failing
-        } else {
-            Meaning::Continue
-        }
-    }
-
     /// Lists everything again: the first time at once, then with back-off until
     /// a watch has brought something.
     fn relist_later(&mut self, jitter: f64) {
         self.state = State::Empty;
+        self.refused_here = 0;
         if self.relists > 0 {
-            self.wait = Some(exponential(
-                BACK_OFF_MIN,
-                BACK_OFF_MAX,
-                self.relists,
-                jitter,
-            ));
+            self.wait = Some(exponential(&self.timing.back_off, self.relists, jitter));
         }
         self.relists += 1;
     }
 
-    fn is_watch_list_request(&self) -> bool {
-        match self.state {
-            State::Empty => self.watch_list,
-            State::WatchList { complete, .. } => !complete,
-            State::Page { .. } | State::Watch { .. } => false,
-        }
-    }
-
     fn back_off(&mut self, jitter: f64) {
         self.failures += 1;
-        self.wait = Some(exponential(
-            BACK_OFF_MIN,
-            BACK_OFF_MAX,
-            self.failures,
-            jitter,
-        ));
+        self.wait = Some(exponential(&self.timing.back_off, self.failures, jitter));
     }
-}
-
-/// Doubles from `min` with every failure up to `max`, then takes a random time
-/// between half of that and all of it.
-fn exponential(min: Duration, max: Duration, failures: u32, jitter: f64) -> Duration {
-    let doubled = min.saturating_mul(1 << failures.saturating_sub(1).min(16));
-    doubled.min(max).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
-}
-
-/// `ResourceVersionTooLarge`: the server has not seen that version (yet).
-fn is_too_large(refusal: &Refusal) -> bool {
-    refusal.code == 504 && refusal.message.contains("Too large resource version")
 }
 
 #[cfg(test)]

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use meshsync_discovery::View;
 use meshsync_model::design::Marks;
-use meshsync_model::{Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, Tier, Uid};
+use meshsync_model::{
+    Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, ResourceVersion, Tier, Uid,
+};
 
 use crate::ledger::{Gone, Grave, Ledger, OwnedRef, Seen};
+use crate::machine::History;
+use crate::mutation::{Mutation, mutated};
 use crate::status::ResourceStatus;
 use crate::{Deliver, Reader, SinkSet};
 
@@ -87,8 +91,31 @@ impl<D: Deliver> Picture<D> {
     }
 
     /// A pass over all objects begins.
-    pub(crate) fn begin_pass(&mut self) {
-        self.ledger.begin_pass();
+    pub(crate) fn begin_pass(&mut self, history: History) {
+        match history {
+            History::Unordered => self.ledger.begin_pass(),
+            History::Known(complete) => self.ledger.begin_guarded_pass(complete),
+            History::Another => {
+                self.ledger.forget_versions();
+                self.ledger.begin_guarded_pass(None);
+            }
+        }
+    }
+
+    /// Whether the pass under way shows states from before what is known.
+    pub(crate) fn is_contradicted(&self) -> bool {
+        self.ledger.stale_count() > 0
+    }
+
+    /// The newest version of the states since the pass began.
+    pub(crate) fn newest(&self) -> Option<&ResourceVersion> {
+        self.ledger.newest()
+    }
+
+    /// Whether just this state of the object is known.
+    pub(crate) fn knows(&self, object: &Object<'_>) -> bool {
+        self.ledger
+            .is_current(object.object_ref(), object.resource_version())
     }
 
     /// A state of an object.
@@ -96,13 +123,18 @@ impl<D: Deliver> Picture<D> {
         let marks = Marks::of(object);
         if !self.view.admits(object.namespace(), || marks.is_some()) {
             // It was in the picture, maybe, until its labels changed.
-            return self.delete(object);
+            let (r#ref, version) = (object.object_ref(), object.resource_version());
+            if self.ledger.has(r#ref) && !self.ledger.refuses(r#ref, version) {
+                self.delete(object);
+            }
+            return;
         }
         let r#ref = object.object_ref();
         let seen = self.ledger.apply(r#ref, object.resource_version());
         match seen {
             // A relist repays what a sink had no room for.
             Seen::Unchanged => return self.repay_state(object),
+            Seen::Stale => return,
             Seen::Added | Seen::Modified => {}
             Seen::Reborn(gone) => {
                 self.status.event();
@@ -131,6 +163,7 @@ impl<D: Deliver> Picture<D> {
     /// anybody is told that the picture is complete.
     pub(crate) fn finish_pass(&mut self, version: &str, readable: bool) -> Vec<OwnedRef> {
         let unseen = self.ledger.unseen();
+        self.ledger.end_pass();
         version.clone_into(&mut self.version);
         self.unsynced = self.deliver.sinks();
         let unconfirmed = if readable {
@@ -239,7 +272,11 @@ impl<D: Deliver> Picture<D> {
     fn offer(&mut self, object: &Object<'_>, to: SinkSet) {
         let r#ref = object.object_ref();
         // A state must not overtake the delete of what had the name before.
-        let may = to.without(self.ledger.mourned(r#ref));
+        let may = if mutated(Mutation::PublishOutOfOrder) {
+            to
+        } else {
+            to.without(self.ledger.mourned(r#ref))
+        };
         let given = self.ledger.given(r#ref);
         let events = self.view.events;
         let muted = match (events.added, events.modified) {

@@ -24,10 +24,13 @@ use self::orders::Ordered;
 pub(crate) use self::orders::{Orders, orders};
 use self::read::{Exchange, Kind};
 use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::chance;
 use crate::ledger::OwnedRef;
 use crate::machine::{Answer, Machine, Meaning, Request, Step};
+use crate::mutation::{Mutation, mutated};
 use crate::picture::{Graves, Picture};
 use crate::status::{ResourceState, ResourceStatus};
+use crate::timing::Timing;
 use crate::{Deliver, Room, SinkSet};
 
 /// Objects of one page. The server's memory is what it protects; ours holds one
@@ -37,9 +40,6 @@ const PAGE_OBJECTS_MAX: u32 = 500;
 /// A watch is asked to end after this time and up to a half more, so that not
 /// all end at once.
 const WATCH_SECONDS_MIN: u32 = 290;
-
-/// How often what cannot be watched is listed.
-const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// After this many failures in a row nobody waits for the resource any more.
 const UNSETTLED_FAILURES_MAX: u32 = 4;
@@ -70,6 +70,7 @@ pub(crate) struct Setup<D> {
     pub(crate) remembered: Vec<(OwnedRef, SinkSet)>,
     /// Time to wait before the first request.
     pub(crate) delay: Duration,
+    pub(crate) timing: Timing,
 }
 
 /// See the [module](self).
@@ -86,6 +87,7 @@ pub(crate) struct Task<D: Deliver> {
     retire: CancellationToken,
     hand_over: CancellationToken,
     delay: Duration,
+    timing: Timing,
     /// A part of the pass under way could not be read.
     unreadable: bool,
     /// The first pass is complete: from now on nothing waits for sinks.
@@ -106,6 +108,7 @@ impl<D: Deliver> Task<D> {
             || setup.deliver.room(),
             Arc::clone(&setup.lists),
             setup.ordered,
+            &setup.timing,
         );
         let mut picture = Picture::new(
             Arc::clone(&setup.resource),
@@ -123,7 +126,7 @@ impl<D: Deliver> Task<D> {
                 path,
             },
             status: setup.status,
-            machine: Machine::new(watch_list),
+            machine: Machine::new(watch_list, setup.timing.clone()),
             picture,
             chores,
             room,
@@ -133,6 +136,7 @@ impl<D: Deliver> Task<D> {
             retire: setup.retire,
             hand_over: setup.hand_over,
             delay: setup.delay,
+            timing: setup.timing,
             unreadable: false,
             listed: false,
         }
@@ -242,7 +246,7 @@ impl<D: Deliver> Task<D> {
     /// What cannot be watched is listed again after a while.
     async fn poll_again(&mut self) -> Result<(), Interrupted> {
         if let Step::Send(Request::Watch { .. }) = self.machine.step() {
-            self.wait(POLL_INTERVAL).await?;
+            self.wait(self.timing.poll_interval).await?;
             self.machine.relist();
         }
         Ok(())
@@ -264,15 +268,19 @@ impl<D: Deliver> Task<D> {
         if restarted {
             self.status.restart();
         }
-        match self.machine.on(answer, rand::random()) {
+        if let Some(newest) = self.picture.newest() {
+            self.machine.shown(newest);
+        }
+        match self.machine.on(answer, chance::unit()) {
             Meaning::Continue => {}
-            Meaning::PassBegun => {
+            Meaning::PassBegun { history } => {
                 self.unreadable = false;
-                self.picture.begin_pass();
+                self.picture.begin_pass(history);
                 self.status.set_state(ResourceState::Listing);
             }
             Meaning::PassDone { version } => {
-                let unconfirmed = self.picture.finish_pass(&version, !self.unreadable);
+                let readable = !self.unreadable || mutated(Mutation::DeleteUnreadable);
+                let unconfirmed = self.picture.finish_pass(&version, readable);
                 // What changed in a gap shows in no event.
                 if self.listed && Catalog::is_discovery_relevant(&self.server.resource.id()) {
                     self.ring();
@@ -283,6 +291,14 @@ impl<D: Deliver> Task<D> {
                 self.status.set_state(ResourceState::Live);
                 self.status.settle(true);
                 tracing::debug!(resource = %self.server.resource, "synced");
+            }
+            Meaning::PassDoubted => {
+                let error = "the server listed a state from before what it had shown; \
+                             nothing is deleted, and it is asked again";
+                tracing::warn!(resource = %self.server.resource, "{error}");
+                self.status.set_error(error);
+                self.status.restart();
+                self.status.set_state(ResourceState::BackingOff);
             }
             Meaning::Resumed => self.status.set_state(ResourceState::Live),
             Meaning::Forbidden => {
@@ -321,7 +337,8 @@ impl<D: Deliver> Task<D> {
 
     fn url(&self, request: &Request) -> (String, u32) {
         let path = &self.server.path;
-        let seconds = WATCH_SECONDS_MIN + rand::random_range(0..WATCH_SECONDS_MIN / 2);
+        let more = f64::from(WATCH_SECONDS_MIN) * chance::unit() / 2.0;
+        let seconds = WATCH_SECONDS_MIN + more as u32;
         let url = match request {
             Request::WatchList => format!(
                 "{path}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true\

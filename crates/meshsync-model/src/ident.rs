@@ -139,8 +139,10 @@ fn lower_hex(digit: u8) -> Option<u8> {
     }
 }
 
-/// A resourceVersion. Opaque: it can be compared for equality and sent back to
-/// the server it came from, and nothing else; there is no order on purpose.
+/// A resourceVersion. What an object's state is, is decided by equality alone:
+/// there is no `Ord` on purpose. [`ResourceVersion::is_newer_than`] is for one
+/// thing: noticing that a server answers from further back than before, which is
+/// a reason to ask again and never one to believe or to delete something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ResourceVersion(VersionRepr);
 
@@ -164,6 +166,16 @@ impl ResourceVersion {
         match &self.0 {
             VersionRepr::Number(number) => canonical_number(text) == Some(*number),
             VersionRepr::Text(own) => **own == *text,
+        }
+    }
+
+    /// Whether this one is certainly newer than `text`: both are decimal numbers,
+    /// as those of Kubernetes are (KEP-5504, comparable resource versions), and
+    /// this is the greater. Of anything else nothing is certain.
+    pub fn is_newer_than(&self, text: &str) -> bool {
+        match (&self.0, canonical_number(text)) {
+            (VersionRepr::Number(own), Some(other)) => *own > other,
+            _ => false,
         }
     }
 }
@@ -213,5 +225,20 @@ mod tests {
             assert!(version.matches(text));
         }
         assert!(!ResourceVersion::new("7").matches("007"));
+    }
+
+    #[test]
+    fn only_numbers_are_certainly_newer() {
+        let check = |own: &str, other: &str, newer: bool| {
+            let own = ResourceVersion::new(own);
+            assert_eq!(own.is_newer_than(other), newer, "{own} and {other}");
+        };
+        check("10", "9", true);
+        check("9", "10", false);
+        check("9", "9", false);
+        for other in ["", "a", "007", "18446744073709551616"] {
+            check("10", other, false);
+            check(other, "1", false);
+        }
     }
 }

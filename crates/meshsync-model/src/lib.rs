@@ -15,7 +15,8 @@
 //!
 //! # Invariants
 //!
-//! - A [`ResourceVersion`] is compared for equality only, never ordered.
+//! - A [`ResourceVersion`] says by equality alone whether a state is known; its
+//!   order is never a reason to believe or to delete something.
 //! - Bytes that leave through a wire format are valid JSON on one line.
 //! - With [`Secrets::Redacted`] no value of a Secret leaves through any of them.
 //! - No error repeats the text of an object.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use meshsync_broker::sinks::{channel, open};
 use meshsync_broker::{Sink, SinkUrlError, Wire};
 use meshsync_discovery::Selection;
-use meshsync_informer::{ClusterConfig, Control, Controlled, SINKS_MAX};
+use meshsync_informer::{ClusterConfig, Control, Controlled, SINKS_MAX, Timing};
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
@@ -42,6 +42,7 @@ pub struct Builder {
     pub(crate) fidelity: Fidelity,
     pub(crate) outbox_bytes: usize,
     pub(crate) watch_list: bool,
+    pub(crate) timing: Timing,
 }
 
 impl std::fmt::Debug for Builder {
@@ -86,6 +87,7 @@ impl Default for Builder {
             fidelity: Fidelity::default(),
             outbox_bytes: OUTBOX_BYTES,
             watch_list: true,
+            timing: Timing::default(),
         }
     }
 }
@@ -159,6 +161,14 @@ impl Builder {
     #[must_use]
     pub fn watch_list(mut self, allowed: bool) -> Self {
         self.watch_list = allowed;
+        self
+    }
+
+    /// How long what may take on the way from the API server. The defaults are for
+    /// real clusters; tests of faults take shorter times.
+    #[must_use]
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
         self
     }
 

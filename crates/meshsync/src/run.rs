@@ -100,6 +100,7 @@ pub(crate) async fn run(
             taps: Vec::new(),
             remembered: Vec::new(),
             watch_list: builder.watch_list,
+            timing: builder.timing.clone(),
         };
         observe(builder, fleet, &monitor, &mut sinks, stop).await
     };

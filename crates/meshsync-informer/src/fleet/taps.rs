@@ -16,6 +16,7 @@ use crate::client::Connection;
 use crate::picture::Graves;
 use crate::status::StatusBoard;
 use crate::task::{Orders, Setup, Task, orders};
+use crate::timing::Timing;
 use crate::{Deliver, Room, SinkSet};
 
 /// A resource that is watched for what it says, whether it is observed or not.
@@ -75,6 +76,7 @@ pub(super) struct Shared<'a> {
     pub(super) connection: &'a Connection,
     pub(super) scope: &'a ClusterId,
     pub(super) watch_list: bool,
+    pub(super) timing: &'a Timing,
     pub(super) lists: &'a Arc<Semaphore>,
     pub(super) hint: &'a Arc<Notify>,
     pub(super) stop: &'a CancellationToken,
@@ -132,6 +134,7 @@ impl Taps {
                     graves: Graves::new(),
                     remembered: Vec::new(),
                     delay: std::time::Duration::ZERO,
+                    timing: shared.timing.clone(),
                 });
                 self.tasks.spawn(task.run());
                 tapped.running = Some(Running {

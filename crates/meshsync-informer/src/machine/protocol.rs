@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use meshsync_model::ResourceVersion;
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -52,6 +54,8 @@ pub enum Answer {
     InitialEventsEnd {
         /// The resourceVersion they are of.
         version: String,
+        /// They showed states from before what is known.
+        contradicted: bool,
     },
     /// An object's event, or a bookmark, of a watch.
     Progress {
@@ -64,7 +68,12 @@ pub enum Answer {
         version: String,
         /// The next page's token.
         continue_token: Option<String>,
+        /// The pages showed states from before what is known.
+        contradicted: bool,
     },
+    /// A watch went on with something from before its position: a replay, or the
+    /// server tells of another history.
+    WentBack,
     /// The request, or the stream, was refused.
     Refused(Refusal),
     /// The stream ended as watches do.
@@ -83,12 +92,18 @@ pub enum Meaning {
     /// Nothing beyond the next step.
     Continue,
     /// A pass over all objects begins.
-    PassBegun,
+    PassBegun {
+        /// What it can be measured by.
+        history: History,
+    },
     /// The pass is complete: what it did not show is gone.
     PassDone {
         /// The resourceVersion the picture is of.
         version: String,
     },
+    /// The pass was complete and from further back than what is known: it says
+    /// nothing about what is gone. Everything is listed again.
+    PassDoubted,
     /// A watch resumed: the picture is live again.
     Resumed,
     /// The server forbids this resource to us.
@@ -97,4 +112,17 @@ pub enum Meaning {
     Missing,
     /// Something is wrong for now.
     Failing,
+}
+
+/// What a pass can be measured by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum History {
+    /// Everything is known as of this version, or nothing yet: what is older than
+    /// what is known is no news.
+    Known(Option<ResourceVersion>),
+    /// The server's versions are in no order.
+    Unordered,
+    /// What was known is of another history, as when the server's store was
+    /// restored from a backup: even an equal version may be another state.
+    Another,
 }

@@ -120,7 +120,7 @@ fn a_sink_is_told_synced_whoever_pays_its_last_debt() {
     for pay in pay {
         let (mut picture, sinks) = picture();
         sinks.full(&[0]);
-        picture.begin_pass();
+        picture.begin_pass(History::Known(None));
         apply(&mut picture, "a", "u", "1");
         picture.finish_pass("5", true);
         assert!(!sinks.log().contains(&"0 SYNCED".to_owned()));
@@ -133,7 +133,7 @@ fn a_sink_is_told_synced_whoever_pays_its_last_debt() {
 #[test]
 fn one_sinks_outage_holds_up_no_other_sinks_deletes() {
     let (mut picture, sinks) = picture();
-    picture.begin_pass();
+    picture.begin_pass(History::Known(None));
     apply(&mut picture, "a", "u1", "1");
     picture.finish_pass("1", true);
     sinks.full(&[0]);
@@ -162,7 +162,7 @@ fn one_sinks_outage_holds_up_no_other_sinks_deletes() {
 #[test]
 fn a_full_sink_is_asked_once_a_round() {
     let (mut picture, sinks) = picture();
-    picture.begin_pass();
+    picture.begin_pass(History::Known(None));
     for n in 0..100 {
         apply(&mut picture, &n.to_string(), "u", "1");
     }
@@ -179,12 +179,12 @@ fn a_full_sink_is_asked_once_a_round() {
 #[test]
 fn what_an_unreadable_pass_did_not_show_is_confirmed_before_it_is_gone() {
     let (mut picture, sinks) = picture();
-    picture.begin_pass();
+    picture.begin_pass(History::Known(None));
     for name in ["a", "b", "c"] {
         apply(&mut picture, name, name, "1");
     }
     assert!(picture.finish_pass("1", true).is_empty());
-    picture.begin_pass();
+    picture.begin_pass(History::Known(None));
     apply(&mut picture, "a", "a", "1");
     let mut unconfirmed = picture.finish_pass("2", false);
     unconfirmed.sort();
@@ -210,7 +210,7 @@ fn what_an_unreadable_pass_did_not_show_is_confirmed_before_it_is_gone() {
 #[test]
 fn graves_are_handed_to_the_next_picture() {
     let (mut old, sinks) = picture();
-    old.begin_pass();
+    old.begin_pass(History::Known(None));
     apply(&mut old, "a", "u1", "1");
     old.finish_pass("1", true);
     sinks.full(&[1]);
@@ -228,4 +228,53 @@ fn graves_are_handed_to_the_next_picture() {
         .filter(|line| line.starts_with('1'))
         .collect();
     assert_eq!(of_second, ["1 DELETED a u1", "1 STATE a u2"]);
+}
+
+#[test]
+fn a_guarded_pass_takes_no_state_from_before_what_is_known() {
+    let (mut picture, sinks) = picture();
+    picture.begin_pass(History::Known(None));
+    apply(&mut picture, "a", "a", "5");
+    apply(&mut picture, "b", "b", "7");
+    picture.finish_pass("8", true);
+    delete(&mut picture, "b", "b");
+    let before = sinks.log();
+    picture.begin_pass(History::Known(Some(ResourceVersion::new("9"))));
+    // An older state, a deleted object, an earlier life.
+    apply(&mut picture, "a", "a", "4");
+    apply(&mut picture, "b", "b", "7");
+    apply(&mut picture, "a", "before", "3");
+    assert_eq!(sinks.log(), before);
+    assert!(picture.is_contradicted());
+    // What is known, and news.
+    picture.begin_pass(History::Known(Some(ResourceVersion::new("9"))));
+    apply(&mut picture, "a", "a", "5");
+    apply(&mut picture, "c", "c", "10");
+    apply(&mut picture, "c", "c", "10");
+    assert!(!picture.is_contradicted());
+    assert_eq!(sinks.log().len(), before.len() + 2, "c, for two sinks");
+    // A pass that broke off showed a newer state than this one.
+    picture.begin_pass(History::Known(Some(ResourceVersion::new("9"))));
+    apply(&mut picture, "a", "a", "12");
+    picture.begin_pass(History::Known(Some(ResourceVersion::new("9"))));
+    apply(&mut picture, "a", "a", "11");
+    assert!(picture.is_contradicted());
+}
+
+#[test]
+fn in_another_history_even_an_equal_version_is_news() {
+    let (mut picture, sinks) = picture();
+    picture.begin_pass(History::Known(None));
+    apply(&mut picture, "a", "a", "5");
+    picture.finish_pass("8", true);
+    picture.begin_pass(History::Another);
+    apply(&mut picture, "a", "a", "5");
+    picture.finish_pass("6", true);
+    let states = sinks.log().iter().filter(|l| *l == "0 STATE a a").count();
+    assert_eq!(states, 2);
+    // Once only.
+    picture.begin_pass(History::Known(Some(ResourceVersion::new("6"))));
+    apply(&mut picture, "a", "a", "5");
+    let states = sinks.log().iter().filter(|l| *l == "0 STATE a a").count();
+    assert_eq!(states, 2);
 }

@@ -13,6 +13,7 @@ use super::repair::{Progress, Repair};
 use super::reread::{Reread, Turn};
 use crate::ledger::OwnedRef;
 use crate::picture::Picture;
+use crate::timing::Timing;
 use crate::{Deliver, Reader, Room};
 
 /// The server, and the resource's place there.
@@ -34,12 +35,17 @@ pub(super) struct Chores<R> {
 }
 
 impl<R: Room> Chores<R> {
-    pub(super) fn new(room: impl Fn() -> R, lists: Arc<Semaphore>, ordered: Ordered) -> Self {
+    pub(super) fn new(
+        room: impl Fn() -> R,
+        lists: Arc<Semaphore>,
+        ordered: Ordered,
+        timing: &Timing,
+    ) -> Self {
         Self {
             room: room(),
-            repair: Repair::new(room(), Arc::clone(&lists)),
+            repair: Repair::new(room(), Arc::clone(&lists), timing),
             confirm: Confirm::default(),
-            reread: Reread::new(lists),
+            reread: Reread::new(lists, timing),
             ordered,
         }
     }

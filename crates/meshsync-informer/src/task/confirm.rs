@@ -1,15 +1,17 @@
 //! Asking for objects one by one when a list could not be read in full.
 //!
 //! An object that such a list did not show may be the very one that could not be
-//! read. Only the server's *not found* says that it is gone.
+//! read. Only the server's *not found*, or another uid under its name, says that
+//! it is gone.
 
 use std::collections::VecDeque;
 
 use futures::future::BoxFuture;
 use http::StatusCode;
+use serde::Deserialize;
 
 use super::chores::Server;
-use crate::api::{RequestError, get};
+use crate::api::{RequestError, get, read};
 use crate::ledger::OwnedRef;
 
 /// At most this many are asked for after one list; the others stay until the
@@ -73,18 +75,42 @@ pub(super) enum Confirmation {
     Complete,
 }
 
-/// Whether the server says that there is no such object.
+/// What is read of an object of which all may be unreadable but this.
+const ACCEPT_METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Identified {
+    metadata: Identity,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Identity {
+    uid: String,
+}
+
+/// Whether the server says that there is no such object (any more).
 fn is_gone(server: &Server, object: &OwnedRef) -> BoxFuture<'static, bool> {
     let client = server.client.clone();
+    let uid = object.uid.clone();
     let path = server
         .resource
         .object_path(object.namespace.as_deref(), &object.name);
     Box::pin(async move {
-        match get(&client, &path, "application/json", None).await {
+        match get(&client, &path, ACCEPT_METADATA, None).await {
             Err(RequestError::Refused { refusal, .. }) => {
                 refusal.code == StatusCode::NOT_FOUND.as_u16()
             }
-            Ok(_) | Err(RequestError::Failed { .. }) => false,
+            Err(RequestError::Failed { .. }) => false,
+            // Where its uid cannot be read either, it may be the same.
+            Ok(response) => read(response, &path)
+                .await
+                .ok()
+                .and_then(|body| serde_json::from_slice::<Identified>(&body).ok())
+                .map(|found| found.metadata.uid)
+                .is_some_and(|found| !found.is_empty() && found != uid),
         }
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use meshsync_discovery::Catalog;
-use meshsync_model::{Index, WatchEventType};
+use meshsync_model::{Index, Object, ResourceVersion, WatchEventType};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -14,17 +14,6 @@ use crate::api::parse_error_event;
 use crate::frame::{Frame, FrameError, LineFramer, ListFramer, OBJECT_BYTES_MAX};
 use crate::machine::Answer;
 use crate::{Deliver, Room};
-
-/// A list that is silent for this long is given up.
-pub(super) const LIST_IDLE: Duration = Duration::from_secs(60);
-
-/// Servers that send bookmarks send one about every minute; a watch of theirs
-/// that is silent for three times that is dead.
-const BOOKMARKED_IDLE: Duration = Duration::from_secs(180);
-
-/// A watch that ends after this time ended in good order: servers end them, or
-/// we ask them to. One that ends sooner may be a server in trouble.
-const WATCH_LIVED: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -40,7 +29,9 @@ pub(super) struct Exchange {
     index: Index,
     /// Initial events or a page: objects of a pass.
     listing: bool,
-    idle: Duration,
+    /// The server has sent a bookmark.
+    bookmarked: bool,
+    unbookmarked_silence_max: Duration,
     permit: Option<OwnedSemaphorePermit>,
     version: Option<String>,
 }
@@ -61,7 +52,7 @@ impl Exchange {
     pub(super) fn new(
         kind: Kind,
         body: Body,
-        idle: Duration,
+        unbookmarked_silence_max: Duration,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
         Self {
@@ -72,7 +63,8 @@ impl Exchange {
             },
             index: Index::new(),
             listing: kind != Kind::Watch,
-            idle,
+            bookmarked: false,
+            unbookmarked_silence_max,
             permit,
             version: None,
         }
@@ -83,7 +75,7 @@ impl Exchange {
         let (stop, retire) = (task.stop.clone(), task.retire.clone());
         let opened = Instant::now();
         // Over all turns: chores do not keep a silent stream alive.
-        let silence = tokio::time::sleep(self.idle());
+        let silence = tokio::time::sleep(self.idle(task));
         tokio::pin!(silence);
         loop {
             let frame = tokio::select! {
@@ -117,8 +109,8 @@ impl Exchange {
                 Some(None) => self.end(task, opened.elapsed()),
                 None => {
                     task.status.set_error(format!(
-                        "the server was silent for {} s; the connection is given up",
-                        self.idle().as_secs()
+                        "the server was silent for {:?}; the connection is given up",
+                        self.idle(task)
                     ));
                     self.progress(task);
                     task.answer(Answer::Broken);
@@ -136,13 +128,20 @@ impl Exchange {
                     () = task.room.free() => {}
                 }
             }
-            silence.as_mut().reset(Instant::now() + self.idle());
+            silence.as_mut().reset(Instant::now() + self.idle(task));
         }
     }
 
     /// How long the stream may be silent.
-    fn idle(&self) -> Duration {
-        if self.listing { LIST_IDLE } else { self.idle }
+    fn idle<D: Deliver>(&self, task: &Task<D>) -> Duration {
+        let timing = &task.timing;
+        if self.listing {
+            timing.list_silence_max
+        } else if self.bookmarked {
+            timing.watch_silence_max
+        } else {
+            self.unbookmarked_silence_max
+        }
     }
 
     fn chunk<D: Deliver>(&mut self, chunk: &[u8], task: &mut Task<D>) -> Turn {
@@ -203,9 +202,7 @@ impl Exchange {
                 return Turn::Over;
             }
             WatchEventType::Bookmark => {
-                if !self.listing {
-                    self.idle = BOOKMARKED_IDLE;
-                }
+                self.bookmarked |= !self.listing;
                 let complete = object
                     .annotations()
                     .any(|(key, value)| key == "k8s.io/initial-events-end" && value == "true");
@@ -214,8 +211,18 @@ impl Exchange {
                     self.listing = false;
                     self.permit = None;
                     self.version = None;
-                    task.answer(Answer::InitialEventsEnd { version });
-                    return Turn::Go;
+                    task.answer(Answer::InitialEventsEnd {
+                        version,
+                        contradicted: task.picture.is_contradicted(),
+                    });
+                    return if task.machine.has_position() {
+                        Turn::Go
+                    } else {
+                        Turn::Over
+                    };
+                }
+                if !self.listing && task.is_back(self.version.as_deref(), &version) {
+                    return self.went_back(task);
                 }
                 self.version = Some(version);
             }
@@ -223,6 +230,14 @@ impl Exchange {
                 if object.name().is_empty() {
                     task.nameless(line);
                     return Turn::Go;
+                }
+                if !self.listing && task.is_back(self.version.as_deref(), object.resource_version())
+                {
+                    let deleted = event.r#type == WatchEventType::Deleted;
+                    if deleted && task.deleted_as_it_was(object) {
+                        return Turn::Go;
+                    }
+                    return self.went_back(task);
                 }
                 if event.r#type == WatchEventType::Deleted {
                     task.picture.delete(object);
@@ -238,6 +253,15 @@ impl Exchange {
             }
         }
         Turn::Go
+    }
+
+    fn went_back<D: Deliver>(&mut self, task: &mut Task<D>) -> Turn {
+        task.status.set_error(
+            "the watch went back to what it had told before; everything is listed again",
+        );
+        self.progress(task);
+        task.answer(Answer::WentBack);
+        Turn::Over
     }
 
     /// Tells the machine how far the watch has come.
@@ -256,6 +280,7 @@ impl Exchange {
                 Ok(end) => task.answer(Answer::PageEnd {
                     version: end.resource_version,
                     continue_token: end.continue_token,
+                    contradicted: task.picture.is_contradicted(),
                 }),
                 Err(error) => return task.broken_list(&error),
             },
@@ -267,7 +292,7 @@ impl Exchange {
                     );
                 }
                 task.answer(Answer::Ended {
-                    lived: after >= WATCH_LIVED,
+                    lived: after >= task.timing.watch_lived,
                 });
             }
         }
@@ -286,6 +311,26 @@ impl<D: Deliver> Task<D> {
                 Err(error) => self.unreadable(item, &error),
             },
         }
+    }
+
+    /// Whether this is from before what the watch has told so far: `here` in this
+    /// chunk, else the machine's position.
+    fn is_back(&self, here: Option<&str>, version: &str) -> bool {
+        let here = here.map(ResourceVersion::new);
+        here.is_some_and(|here| here.is_newer_than(version)) || self.machine.is_back(version)
+    }
+
+    /// Takes a delete from before what the watch has told so far; whether it
+    /// carries the object just as it was known. Some servers send that, and not
+    /// the version of its end.
+    fn deleted_as_it_was(&mut self, object: &Object<'_>) -> bool {
+        let as_it_was = self.picture.knows(object);
+        // Whatever the history, this uid is no more.
+        self.picture.delete(object);
+        if as_it_was {
+            self.changed();
+        }
+        as_it_was
     }
 
     /// A change was seen in the watch.

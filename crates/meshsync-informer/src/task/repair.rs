@@ -5,6 +5,7 @@
 //! every object that somebody lacks in just that state is given to them. The
 //! watch is read meanwhile.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,16 +20,12 @@ use tokio::time::Instant;
 
 use super::chores::Server;
 use super::page_url;
-use super::read::LIST_IDLE;
 use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::chance;
 use crate::frame::{Frame, ListFramer};
 use crate::picture::Picture;
+use crate::timing::{Timing, exponential};
 use crate::{Deliver, Room};
-
-/// After a reading that helped nobody, or failed: this long, then twice, up to
-/// the maximum.
-const RETRY_MIN: Duration = Duration::from_secs(1);
-const RETRY_MAX: Duration = Duration::from_secs(300);
 
 /// See the [module](self).
 pub(super) struct Repair<R> {
@@ -36,6 +33,9 @@ pub(super) struct Repair<R> {
     index: Index,
     room: R,
     lists: Arc<Semaphore>,
+    /// After a reading that helped nobody, or failed.
+    retry: RangeInclusive<Duration>,
+    silence_max: Duration,
     /// Readings in a row that helped nobody.
     vain: u32,
     /// How many objects were owed when the reading began.
@@ -67,12 +67,14 @@ pub(super) struct Reading {
 }
 
 impl<R: Room> Repair<R> {
-    pub(super) fn new(room: R, lists: Arc<Semaphore>) -> Self {
+    pub(super) fn new(room: R, lists: Arc<Semaphore>, timing: &Timing) -> Self {
         Self {
             state: State::Idle,
             index: Index::new(),
             room,
             lists,
+            retry: timing.repair.clone(),
+            silence_max: timing.list_silence_max,
             vain: 0,
             owed: 0,
         }
@@ -108,7 +110,7 @@ impl<R: Room> Repair<R> {
             }
             State::Reading(reading) => {
                 self.room.free().await;
-                match tokio::time::timeout(LIST_IDLE, reading.body.frame()).await {
+                match tokio::time::timeout(self.silence_max, reading.body.frame()).await {
                     Ok(Some(Ok(frame))) => Progress::Chunk(frame.into_data().unwrap_or_default()),
                     Ok(None) => Progress::PageEnd,
                     Ok(Some(Err(_))) | Err(_) => Progress::Broken,
@@ -172,11 +174,9 @@ impl<R: Room> Repair<R> {
     }
 
     fn later(&mut self) {
-        let wait = RETRY_MIN
-            .saturating_mul(1 << self.vain.min(16))
-            .min(RETRY_MAX);
         self.vain += 1;
-        self.state = State::Due(Instant::now() + wait.mul_f64(0.5 + rand::random::<f64>() / 2.0));
+        let wait = exponential(&self.retry, self.vain, chance::unit());
+        self.state = State::Due(Instant::now() + wait);
     }
 
     fn open(&self, server: &Server, url: String) -> State {

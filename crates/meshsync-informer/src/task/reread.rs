@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -12,10 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::chores::Server;
 use super::page_url;
-use super::read::LIST_IDLE;
 use crate::api::{ACCEPT_JSON, RequestError, get};
 use crate::frame::{Frame, ListFramer};
 use crate::picture::Picture;
+use crate::timing::Timing;
 use crate::{Deliver, Reader};
 
 /// A reading that broke off begins again, so often at most.
@@ -29,6 +30,7 @@ pub(super) struct Reread {
     attempts: u32,
     index: Index,
     lists: Arc<Semaphore>,
+    silence_max: Duration,
 }
 
 enum State {
@@ -54,7 +56,7 @@ pub(super) enum Turn {
 }
 
 impl Reread {
-    pub(super) fn new(lists: Arc<Semaphore>) -> Self {
+    pub(super) fn new(lists: Arc<Semaphore>, timing: &Timing) -> Self {
         Self {
             waiting: VecDeque::new(),
             reader: None,
@@ -62,6 +64,7 @@ impl Reread {
             attempts: 0,
             index: Index::new(),
             lists,
+            silence_max: timing.list_silence_max,
         }
     }
 
@@ -86,7 +89,7 @@ impl Reread {
                 Err(error) => Turn::Broken(error.chain()),
             },
             State::Reading(page) => {
-                match tokio::time::timeout(LIST_IDLE, page.body.frame()).await {
+                match tokio::time::timeout(self.silence_max, page.body.frame()).await {
                     Ok(Some(Ok(frame))) => Turn::Chunk(frame.into_data().unwrap_or_default()),
                     Ok(None) => Turn::PageEnd,
                     Ok(Some(Err(error))) => Turn::Broken(error.to_string()),
