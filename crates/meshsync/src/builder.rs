@@ -255,7 +255,8 @@ impl MeshSync {
     /// When there is no usable configuration, or the cluster cannot be reached at
     /// the start. Later troubles are retried for ever and show in the status.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
-        run(self.builder, self.monitor, self.controlled, stop).await
+        // A pipeline is large; its callers put the future wherever they like.
+        Box::pin(run(self.builder, self.monitor, self.controlled, stop)).await
     }
 }
 
