@@ -24,6 +24,17 @@ pub enum SinkError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Somebody else has become the writer of this cluster since.
+    #[error(
+        "another writer, {by}, has claimed this cluster (epoch {epoch}): stop one of the two, or \
+         run both with --leader-elect=broker"
+    )]
+    Superseded {
+        /// Who it is.
+        by: String,
+        /// Its epoch.
+        epoch: u64,
+    },
     /// The reader of this sink went away for good, as when a pipe is closed.
     #[error("the reader of {sink} has gone")]
     Closed {

@@ -17,6 +17,8 @@
 
 mod delivery;
 mod error;
+#[cfg(feature = "nats")]
+pub mod jetstream;
 mod outbox;
 mod outlet;
 mod runner;

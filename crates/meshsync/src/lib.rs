@@ -85,6 +85,8 @@ pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
 pub use source::{SourceUrlError, parse_source};
 
+#[cfg(feature = "nats")]
+pub use meshsync_broker::jetstream;
 pub use meshsync_broker::{
     Batch, BoxFuture, Counter, Delivery, Published, Rejected, Sink, SinkError, SinkState,
     SinkStatus, SinkUrlError, Wire, sinks,

@@ -7,7 +7,7 @@ mod lines;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
-mod nats_connect;
+pub(crate) mod nats_connect;
 #[cfg(feature = "nats")]
 mod nats_url;
 
@@ -20,11 +20,13 @@ pub use nats::NatsSink;
 #[cfg(feature = "nats")]
 pub use nats_url::{Credentials, NatsUrl, NatsUrlOptions};
 
+#[cfg(feature = "nats")]
+use crate::jetstream::{JetStreamSink, JetStreamUrl};
 use crate::{Sink, SinkUrlError};
 
 /// The forms of a sink URL, for messages.
 #[cfg(feature = "nats")]
-const KNOWN: &str = "nats://HOST:4222, tls://HOST:4222, file:PATH, stdout:";
+const KNOWN: &str = "nats://HOST:4222, tls://HOST:4222, jetstream://HOST:4222, file:PATH, stdout:";
 #[cfg(not(feature = "nats"))]
 const KNOWN: &str = "file:PATH, stdout: (built without the feature `nats`)";
 
@@ -38,6 +40,8 @@ pub struct SinkOptions {}
 /// | URL | sink |
 /// |---|---|
 /// | `nats://[TOKEN@\|USER:PASSWORD@]HOST[:4222][,…]`, `tls://…`, `HOST:PORT` | [`NatsSink`]: the Meshery format on `meshery.meshsync.core` |
+/// | `jetstream://HOST[:4222][,…]?replicas=3&history=20&max_age=7d` | [`JetStreamSink`](crate::jetstream::JetStreamSink): records, the last state of every object in a stream |
+/// | `nats+auto://…` | the same where the broker has JetStream; else the same messages on core NATS, which keeps nothing |
 /// | `file:PATH` | [`FileSink`]: records, appended, compacted at each full sync |
 /// | `stdout:` | [`LinesSink`]: records, one a line |
 ///
@@ -60,6 +64,10 @@ pub fn open(url: &str) -> Result<Box<dyn Sink>, SinkUrlError> {
         return Ok(Box::new(LinesSink::stdout()));
     }
     #[cfg(feature = "nats")]
+    if JetStreamUrl::is_one(url) {
+        return Ok(Box::new(JetStreamSink::new(JetStreamUrl::parse(url)?)));
+    }
+    #[cfg(feature = "nats")]
     if nats_url::is_nats(url) {
         return Ok(Box::new(NatsSink::new(NatsUrl::parse(url)?)));
     }
@@ -71,7 +79,7 @@ pub fn open(url: &str) -> Result<Box<dyn Sink>, SinkUrlError> {
 
 /// A URL fit for a message: neither what stands before an `@` nor what stands
 /// behind a `?` or `#` is repeated.
-fn without_user_info(url: &str) -> String {
+pub(crate) fn without_user_info(url: &str) -> String {
     let (scheme, rest) = url
         .find("://")
         .map_or(("", url), |at| url.split_at(at + "://".len()));

@@ -1,4 +1,5 @@
 //! The wire formats.
 
+pub mod head;
 pub mod meshery;
 pub mod record;

@@ -1,0 +1,37 @@
+//! The cluster's state in JetStream, one subject per object, and everything that
+//! writes or reads it.
+//!
+//! ```text
+//! JetStreamSink ─► MESHSYNC_STATE   last state of every object, tombstones, markers
+//!                        │ sourced by the broker
+//!                        ▼
+//!                  MESHSYNC_EVENTS  the last states of every object, for a while
+//! ```
+//!
+//! # Invariants
+//!
+//! - Nothing is written but under a claim that is the last one of its cluster.
+//! - What is confirmed is in the stream, under a sequence that is known.
+//! - What the stream says already is not said again.
+//! - After a `SYNCED` of a resource the stream holds what the sink was given, and
+//!   nothing else of it.
+
+mod claim;
+mod core;
+mod envelope;
+mod held;
+mod mark;
+mod outgoing;
+mod pipeline;
+mod recall;
+mod session;
+mod sink;
+mod streams;
+mod subject;
+mod url;
+
+pub use envelope::{Envelope, EnvelopeError};
+pub use mark::{Digest, Mark};
+pub use sink::JetStreamSink;
+pub use subject::{Subject, SubjectError};
+pub use url::JetStreamUrl;

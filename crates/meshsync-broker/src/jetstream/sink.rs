@@ -1,0 +1,232 @@
+//! The sink.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use meshsync_model::EventType;
+use meshsync_model::wire::head::RecordHead;
+
+use super::claim::Claim;
+use super::core::Core;
+use super::held::{Held, Place};
+use super::session::Session;
+use super::streams::no_jetstream;
+use super::subject;
+use super::url::JetStreamUrl;
+use crate::sinks::nats_connect::connect;
+use crate::{Batch, BoxFuture, Delivery, Published, Sink, SinkError, Wire};
+
+/// Writes the state of a cluster to JetStream. `jetstream://…`
+///
+/// It reads back what the stream holds before it writes anything, at the start
+/// and after every break: what is there already is not said again, and what is
+/// there and was not given by the time a resource is complete is gone.
+#[derive(Debug)]
+pub struct JetStreamSink {
+    url: JetStreamUrl,
+    /// Who we are in a claim.
+    holder: String,
+    session: Option<Box<Session>>,
+    /// Where there is no stream and none is insisted on.
+    core: Option<Box<Core>>,
+    claim: Option<Claim>,
+    held: Held,
+    /// Number of the next delivery's message.
+    next: u64,
+    /// Epoch and number of the first message of a batch that is tried again.
+    trying: Option<(u64, u64)>,
+    /// What may have arrived of it.
+    doubt: HashSet<Place>,
+}
+
+impl JetStreamSink {
+    /// A sink for those streams. It connects when it is first given something.
+    pub fn new(url: JetStreamUrl) -> Self {
+        Self {
+            holder: format!("{}-{}", std::process::id(), nuid()),
+            url,
+            session: None,
+            core: None,
+            claim: None,
+            held: Held::default(),
+            next: 1,
+            trying: None,
+            doubt: HashSet::new(),
+        }
+    }
+
+    async fn send(&mut self, batch: &Batch) -> Result<Published, SinkError> {
+        let Some(scope) = scope_of(batch)? else {
+            return Ok(Published::default());
+        };
+        if let Some(core) = self.core.take() {
+            return self.send_to_core(core, batch).await;
+        }
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => match self.open(&scope).await? {
+                Link::Stream(session) => session,
+                Link::Core(core) => return self.send_to_core(core, batch).await,
+            },
+        };
+        self.claim = Some(session.writer.claim.clone());
+        let ids = *self
+            .trying
+            .get_or_insert((session.writer.claim.epoch, self.next));
+        let published = publish(&mut session, &mut self.held, batch, ids).await;
+        // Made again after a purge it has another sequence.
+        self.claim = Some(session.writer.claim.clone());
+        match published {
+            Ok(published) => {
+                self.session = Some(session);
+                self.trying = None;
+                self.doubt.clear();
+                self.next = ids.1 + batch.deliveries.len() as u64;
+                Ok(published)
+            }
+            Err(error) => {
+                // The session is dropped: the next try reads back what arrived.
+                let keys = batch.deliveries.iter().filter_map(|d| d.key.as_deref());
+                self.doubt = keys
+                    .map(|key| Place::of(&subject::object(&scope, key)))
+                    .collect();
+                Err(error)
+            }
+        }
+    }
+
+    async fn send_to_core(
+        &mut self,
+        mut core: Box<Core>,
+        batch: &Batch,
+    ) -> Result<Published, SinkError> {
+        let published = core.publish(batch, self.next).await?;
+        self.next += batch.deliveries.len() as u64;
+        self.core = Some(core);
+        Ok(published)
+    }
+
+    async fn open(&mut self, scope: &str) -> Result<Link, SinkError> {
+        let client = connect(&self.url.nats).await?;
+        if !client.server_info().jetstream && self.url.or_core {
+            tracing::warn!(
+                sink = %self.url,
+                "the broker has no JetStream: what nobody listens to is lost, and so is what is \
+                 there for who listens later"
+            );
+            return Core::open(client).await.map(|core| Link::Core(core.into()));
+        }
+        if !client.server_info().jetstream {
+            return Err(SinkError::Unavailable {
+                what: no_jetstream(&self.url.to_string()),
+                source: None,
+            });
+        }
+        let opening = Session::open(
+            client,
+            &self.url,
+            (scope, &self.holder),
+            self.claim.clone(),
+            &mut self.held,
+            &self.doubt,
+        );
+        let opened = tokio::time::timeout(OPEN_MAX, opening).await;
+        let opened = opened.map_err(|elapsed| {
+            let seconds = OPEN_MAX.as_secs();
+            let what = format!("the streams could not be read back within {seconds} s");
+            SinkError::unavailable(what, elapsed)
+        })??;
+        let claim = &opened.session.writer.claim;
+        tracing::info!(
+            sink = %self.url, epoch = claim.epoch, lost = opened.lost.len(),
+            "writing to JetStream"
+        );
+        Ok(Link::Stream(opened.session.into()))
+    }
+}
+
+/// Where messages go.
+enum Link {
+    Stream(Box<Session>),
+    Core(Box<Core>),
+}
+
+/// Looking at streams and reading back what they hold takes no longer than this.
+const OPEN_MAX: Duration = Duration::from_secs(60);
+
+async fn publish(
+    session: &mut Session,
+    held: &mut Held,
+    batch: &Batch,
+    (epoch, first): (u64, u64),
+) -> Result<Published, SinkError> {
+    let mut published = Published::default();
+    let mut start = 0;
+    let is_marker = |delivery: &Delivery| delivery.event == EventType::Synced;
+    for deliveries in batch
+        .deliveries
+        .chunk_by(|a, b| !is_marker(a) && !is_marker(b))
+    {
+        let id = move |at: usize| (epoch, first + (start + at) as u64);
+        match deliveries {
+            [marker] if is_marker(marker) => session.synced(held, marker, id(0)).await?,
+            objects => {
+                for mut rejected in session.objects(held, objects, id).await? {
+                    rejected.at += start;
+                    published.rejected.push(rejected);
+                }
+            }
+        }
+        start += deliveries.len();
+    }
+    Ok(published)
+}
+
+/// The cluster that a batch is of.
+fn scope_of(batch: &Batch) -> Result<Option<String>, SinkError> {
+    let Some(delivery) = batch.deliveries.iter().find(|d| !d.payload.is_empty()) else {
+        return Ok(None);
+    };
+    match RecordHead::parse(&delivery.payload) {
+        Ok(record) => Ok(Some(record.scope.into_owned())),
+        Err(error) => Err(SinkError::Broken {
+            sink: "jetstream".to_owned(),
+            source: error.into(),
+        }),
+    }
+}
+
+/// Tells this writer from any other.
+fn nuid() -> String {
+    use std::hash::BuildHasher;
+    let random = || std::hash::RandomState::new().hash_one(0);
+    format!("{:016x}{:016x}", random(), random())
+}
+
+impl Sink for JetStreamSink {
+    fn name(&self) -> String {
+        self.url.to_string()
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::Record
+    }
+
+    fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>> {
+        Box::pin(self.send(batch))
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let client = match (self.session.take(), self.core.take()) {
+                (Some(session), _) => Some(session.pipeline.client),
+                (None, core) => core.map(|core| core.client),
+            };
+            if let Some(client) = client {
+                // Everything is confirmed; this only says goodbye.
+                let goodbye = client.drain();
+                drop(tokio::time::timeout(Duration::from_secs(1), goodbye).await);
+            }
+        })
+    }
+}
