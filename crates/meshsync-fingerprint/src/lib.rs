@@ -25,8 +25,8 @@ pub mod rule;
 
 pub use catalog::{Catalog, CatalogError, EvidenceKind, builtin_files, builtin_rules};
 pub use engine::{
-    ComponentSeen, Engine, Proof, ProxySeen, Seen, SourceSeen, State, Verdict, VersionSeen,
-    VersionStatus, Versions,
+    ComponentSeen, Engine, Evidence, Proof, ProxySeen, Scout, Seen, SourceSeen, State, Verdict,
+    VersionSeen, VersionStatus, Versions,
 };
 pub use exam::{ExamFailure, apply_value, examine, identify};
 pub use image::Image;

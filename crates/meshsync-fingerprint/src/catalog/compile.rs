@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
+use std::sync::OnceLock;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use regex::Regex;
 
 use super::feature::{EvidenceKind, Feature, GENERIC_IMAGES, GENERIC_LABELS};
 use crate::engine::Subject;
+use crate::pattern;
 use crate::rule::{Evidence, Rule, Shape, VersionFrom, check};
 
 /// The component number of evidence that belongs to the product as a whole.
@@ -92,6 +95,8 @@ pub struct Catalog {
     table: HashTable<Entry>,
     hasher: DefaultHashBuilder,
     by_id: HashMap<String, u16>,
+    /// Patterns of versions, by rule and source; made when first needed.
+    patterns: Vec<Vec<OnceLock<Option<Regex>>>>,
     /// Rules by the objects that they read a version or a fact from, by kind and name.
     named: HashMap<(&'static str, String), Vec<u16>>,
 }
@@ -142,6 +147,20 @@ impl Catalog {
 
     pub(crate) fn item(&self, at: u32) -> Item {
         self.items[at as usize]
+    }
+
+    /// The pattern of a rule's version source, where it has one.
+    pub(crate) fn pattern(&self, rule: u16, source: u8) -> Option<&Regex> {
+        let cell = self
+            .patterns
+            .get(usize::from(rule))?
+            .get(usize::from(source))?;
+        let made = cell.get_or_init(|| {
+            let source = self.rule_at(rule).version.get(usize::from(source))?;
+            // The rule was checked, and this with it.
+            pattern::compile(source.pattern.as_deref()?).ok()
+        });
+        made.as_ref()
     }
 
     /// Rules that read a version or a fact from the object.
@@ -420,6 +439,10 @@ impl Compiler {
         by_id: HashMap<String, u16>,
         named: HashMap<(&'static str, String), Vec<u16>>,
     ) -> Catalog {
+        let patterns = rules
+            .iter()
+            .map(|rule| rule.version.iter().map(|_| OnceLock::new()).collect())
+            .collect();
         let hasher = DefaultHashBuilder::default();
         let mut table = HashTable::with_capacity(self.keys.len());
         let mut postings = Vec::new();
@@ -446,6 +469,7 @@ impl Compiler {
             table,
             hasher,
             by_id,
+            patterns,
             named,
         }
     }

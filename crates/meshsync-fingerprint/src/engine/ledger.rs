@@ -6,14 +6,12 @@ use std::sync::Arc;
 use meshsync_model::Object;
 
 use super::instance::{self, Known, Part, verdicts_of};
-use super::record::{Claim, ObjectId, Record};
+use super::record::{ObjectId, Record};
 use super::relate::relate;
-use super::resolve;
-use super::scan::{Scanner, controller};
-use super::stated::{View, fill};
+use super::scout::{Evidence, Scout};
 use super::subject::Subject;
 use super::verdict::{Proof, Verdict};
-use crate::catalog::{Catalog, TOP};
+use crate::catalog::Catalog;
 
 /// Takes objects as they come, change and go, and says what is installed.
 ///
@@ -22,7 +20,7 @@ use crate::catalog::{Catalog, TOP};
 #[derive(Debug)]
 pub struct Engine {
     catalog: Arc<Catalog>,
-    scanner: Scanner,
+    scout: Scout,
     objects: BTreeMap<Arc<ObjectId>, Record>,
     by_rule: BTreeMap<u16, BTreeSet<Arc<ObjectId>>>,
     /// Rules whose objects changed since their verdicts were made.
@@ -35,8 +33,8 @@ impl Engine {
     /// An engine that knows of no object yet.
     pub fn new(catalog: Arc<Catalog>) -> Self {
         Self {
+            scout: Scout::new(Arc::clone(&catalog)),
             catalog,
-            scanner: Scanner::default(),
             objects: BTreeMap::new(),
             by_rule: BTreeMap::new(),
             stale: BTreeSet::new(),
@@ -61,24 +59,24 @@ impl Engine {
 
     /// Takes an object's state. Returns whether any evidence changed.
     pub fn apply(&mut self, group: &str, kind: &str, object: &Object<'_>) -> bool {
-        let Some(subject) = Subject::of(group, kind) else {
-            return false;
-        };
-        let record = self.record(subject, group, kind, object);
-        if record.is_none() && self.objects.is_empty() {
-            return false;
+        match self.scout.look(group, kind, object) {
+            Some(evidence) => self.put(evidence),
+            None => self.remove(group, kind, object.namespace(), object.name()),
         }
-        let id = ObjectId::new(group, kind, object.namespace(), object.name());
-        match record {
-            None => self.forget(&id),
-            Some(record) => self.remember(id, record),
-        }
+    }
+
+    /// Takes what a [`Scout`] of the same catalog saw in an object. Returns whether
+    /// any evidence changed.
+    pub fn put(&mut self, evidence: Evidence) -> bool {
+        let Evidence { id, record } = evidence;
+        self.remember(id, record)
     }
 
     /// Takes the news that an object is gone. Returns whether any evidence went
     /// with it.
     pub fn remove(&mut self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> bool {
-        Subject::of(group, kind).is_some()
+        !self.objects.is_empty()
+            && Subject::of(group, kind).is_some()
             && self.forget(&ObjectId::new(group, kind, namespace, name))
     }
 
@@ -147,56 +145,6 @@ impl Engine {
         } else {
             self.made.insert(rule, verdicts);
         }
-    }
-
-    fn record(
-        &mut self,
-        subject: Subject,
-        group: &str,
-        kind: &str,
-        object: &Object<'_>,
-    ) -> Option<Record> {
-        let catalog = Arc::clone(&self.catalog);
-        let reading = self.scanner.scan(&catalog, subject, group, kind, object);
-        let named = catalog.named_sources(subject, group, kind, object.name());
-        if self.scanner.hits.is_empty() && named.is_empty() {
-            return None;
-        }
-        let owner = controller(object);
-        let copies = subject == Subject::Workload && matches!(kind, "ReplicaSet" | "Job");
-        let is_copy = owner.is_some() && (subject == Subject::Pod || copies);
-        let containers = reading.containers.len();
-        let hits = &self.scanner.hits;
-        let mut claims = resolve::claims(&catalog, subject, containers, is_copy, hits);
-        for &rule in named {
-            if claims.iter().all(|claim| claim.rule != rule) {
-                claims.push(Claim {
-                    rule,
-                    component: TOP,
-                    ..Claim::default()
-                });
-            }
-        }
-        if claims.is_empty() {
-            return None;
-        }
-        let view = View {
-            subject,
-            group,
-            kind,
-            object,
-            reading: &reading,
-        };
-        for claim in &mut claims {
-            fill(&catalog, claim, &view);
-        }
-        claims.sort_by_key(|claim| (claim.rule, claim.standing));
-        Some(Record {
-            uid: object.uid().into(),
-            release: instance::release(subject, kind, object, owner.as_ref()).into(),
-            services: reading.services,
-            claims,
-        })
     }
 
     fn remember(&mut self, id: ObjectId, record: Record) -> bool {

@@ -46,6 +46,8 @@ pub(crate) struct Scanner {
     /// Items seen of each shape in the container at hand.
     masks: Vec<u32>,
     touched: Vec<u32>,
+    /// A key in the making.
+    key: String,
 }
 
 /// A scanner at work on one object.
@@ -64,6 +66,7 @@ impl Scanner {
         group: &str,
         kind: &str,
         object: &Object<'a>,
+        is_copy: bool,
     ) -> Reading<'a> {
         self.hits.clear();
         self.masks.resize(catalog.shapes.len(), 0);
@@ -72,6 +75,9 @@ impl Scanner {
             out: self,
             container: WHOLE,
         };
+        if is_copy {
+            return scan.copy(object);
+        }
         scan.object(subject, group, kind, object)
     }
 }
@@ -131,6 +137,26 @@ impl Scan<'_, '_> {
         reading
     }
 
+    /// A pod that something else describes: only what was injected into it is new.
+    fn copy<'a>(&mut self, object: &Object<'a>) -> Reading<'a> {
+        let mut reading = Reading::default();
+        let spec = object.member("spec").unwrap_or("{}");
+        let pod = serde_json::from_str::<PodSpec<'a>>(spec).unwrap_or_default();
+        self.containers(pod, &mut reading);
+        reading
+    }
+
+    /// Looks up two texts and what is between them.
+    fn look_joined(&mut self, feature: Feature, left: &str, between: char, right: &str) {
+        let mut key = std::mem::take(&mut self.out.key);
+        key.clear();
+        key.push_str(left);
+        key.push(between);
+        key.push_str(right);
+        self.look(feature, &key, &key);
+        self.out.key = key;
+    }
+
     fn look(&mut self, feature: Feature, text: &str, shown: &str) {
         self.look_less(feature, text, shown, 0);
     }
@@ -177,13 +203,12 @@ impl Scan<'_, '_> {
     }
 
     fn label(&mut self, key: &str, value: &str) {
-        let pair = format!("{key}={value}");
-        self.look(Feature::Label, &pair, &pair);
-        self.look(Feature::LabelKey, key, &pair);
+        self.look_joined(Feature::Label, key, '=', value);
+        self.look(Feature::LabelKey, key, key);
         match key {
-            "helm.sh/chart" | "chart" => self.look(Feature::Chart, chart_name(value), &pair),
+            "helm.sh/chart" | "chart" => self.look(Feature::Chart, chart_name(value), value),
             // olm.owner names a ClusterServiceVersion: `name.v1.2.3`.
-            "olm.owner" => self.look(Feature::Package, package_name(value), &pair),
+            "olm.owner" => self.look(Feature::Package, package_name(value), value),
             _ => {}
         }
         if let Some(package) = key.strip_prefix("operators.coreos.com/") {
@@ -194,8 +219,7 @@ impl Scan<'_, '_> {
 
     fn annotation(&mut self, key: &str, value: &str) {
         if value.len() <= 253 {
-            let pair = format!("{key}={value}");
-            self.look(Feature::Annotation, &pair, &pair);
+            self.look_joined(Feature::Annotation, key, '=', value);
         }
         self.look(Feature::AnnotationKey, key, key);
     }
@@ -260,6 +284,10 @@ impl Scan<'_, '_> {
         if !pod.account.0.is_empty() {
             self.affixed(Feature::Account, &pod.account.0);
         }
+        self.containers(pod, reading);
+    }
+
+    fn containers<'a>(&mut self, pod: PodSpec<'a>, reading: &mut Reading<'a>) {
         let sidecars = pod.init_containers.0.into_iter();
         let sidecars = sidecars.filter(|container| container.restart.0 == "Always");
         for container in pod.containers.0.into_iter().chain(sidecars) {
@@ -317,8 +345,7 @@ impl Scan<'_, '_> {
             );
         }
         if let Some(registry) = image.registry {
-            let whole = format!("{registry}/{}", image.path);
-            self.look(Feature::ImageSuffix, &whole, reference);
+            self.look_joined(Feature::ImageSuffix, registry, '/', image.path);
         }
     }
 
@@ -363,8 +390,7 @@ impl Scan<'_, '_> {
         }
         if !name.is_empty() {
             self.look(named, name, name);
-            let pair = format!("{name}:{number}");
-            self.look(both, &pair, &pair);
+            self.look_joined(both, name, ':', number);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Versions, configuration and editions that one object states.
 
+use std::sync::OnceLock;
+
 use meshsync_model::Object;
 use meshsync_model::text::{ElementIter, JsonStr, MemberIter, member_of};
 
@@ -16,26 +18,25 @@ const VALUE_BYTES_MAX: usize = 256;
 const DATUM_BYTES_MAX: usize = 64 << 10;
 
 /// The sources of a rule that names none.
-pub(crate) fn usual_sources() -> [VersionSource; 2] {
-    [
-        VersionSource::default(),
-        VersionSource {
+fn usual_sources() -> &'static [VersionSource] {
+    static USUAL: OnceLock<[VersionSource; 2]> = OnceLock::new();
+    USUAL.get_or_init(|| {
+        let label = VersionSource {
             from: VersionFrom::Label,
             key: Some("app.kubernetes.io/version".to_owned()),
             ..VersionSource::default()
-        },
-    ]
+        };
+        [VersionSource::default(), label]
+    })
 }
 
 /// The sources of a rule, in order.
-pub(crate) fn sources(rule: &Rule) -> std::borrow::Cow<'_, [VersionSource]> {
-    if rule.version.is_empty() && rule.bundle {
+pub(crate) fn sources(rule: &Rule) -> &[VersionSource] {
+    match (rule.version.is_empty(), rule.bundle) {
         // The tags in it are of what it contains.
-        std::borrow::Cow::Borrowed(&[])
-    } else if rule.version.is_empty() {
-        std::borrow::Cow::Owned(usual_sources().to_vec())
-    } else {
-        std::borrow::Cow::Borrowed(&rule.version)
+        (true, true) => &[],
+        (true, false) => usual_sources(),
+        (false, _) => &rule.version,
     }
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn fill(catalog: &Catalog, claim: &mut Claim, view: &View<'_, '_>) {
             continue;
         }
         if let Some(value) = stated(claim, source, view)
-            && let Some(value) = extracted(source, &value)
+            && let Some(value) = extracted(catalog, (claim.rule, at), source, &value)
         {
             claim.stated.push((at, value));
         }
@@ -153,13 +154,15 @@ fn stated(claim: &Claim, source: &VersionSource, view: &View<'_, '_>) -> Option<
     }
 }
 
-fn extracted(source: &VersionSource, value: &str) -> Option<String> {
+fn extracted(
+    catalog: &Catalog,
+    (rule, at): (u16, u8),
+    source: &VersionSource,
+    value: &str,
+) -> Option<String> {
     let found = match &source.pattern {
         None => value.trim(),
-        Some(pattern) => {
-            let regex = crate::pattern::compile(pattern).ok()?;
-            regex.captures(value)?.get(1)?.as_str()
-        }
+        Some(_) => catalog.pattern(rule, at)?.captures(value)?.get(1)?.as_str(),
     };
     (!found.is_empty() && found.len() <= VALUE_BYTES_MAX).then(|| found.to_owned())
 }

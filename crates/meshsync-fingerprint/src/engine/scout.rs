@@ -1,0 +1,99 @@
+//! From one object to its evidence.
+
+use std::sync::Arc;
+
+use meshsync_model::Object;
+
+use super::record::{Claim, ObjectId, Record};
+use super::scan::{Scanner, controller};
+use super::stated::{View, fill};
+use super::subject::Subject;
+use super::{instance, resolve};
+use crate::catalog::{Catalog, TOP};
+
+/// Sees evidence in objects. Has scratch memory, and nothing to do with which
+/// objects there are: each task may have its own.
+#[derive(Debug)]
+pub struct Scout {
+    catalog: Arc<Catalog>,
+    scanner: Scanner,
+}
+
+/// What an object says about products.
+#[derive(Debug)]
+pub struct Evidence {
+    pub(crate) id: ObjectId,
+    pub(crate) record: Record,
+}
+
+impl Scout {
+    /// A scout that knows these rules.
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self {
+            catalog,
+            scanner: Scanner::default(),
+        }
+    }
+
+    /// Whether objects of that kind are looked at: all others say nothing.
+    pub fn cares(group: &str, kind: &str) -> bool {
+        Subject::of(group, kind).is_some()
+    }
+
+    /// What an object says; `None` for most.
+    pub fn look(&mut self, group: &str, kind: &str, object: &Object<'_>) -> Option<Evidence> {
+        let subject = Subject::of(group, kind)?;
+        let owner = controller(object);
+        let is_copy = owner.is_some()
+            && match (subject, kind) {
+                (Subject::Pod, _) => true,
+                // Their owner has said it all, and their pods say the rest.
+                (Subject::Workload, "ReplicaSet" | "Job" | "ReplicationController") => {
+                    return None;
+                }
+                _ => false,
+            };
+        let catalog = &*self.catalog;
+        let reading = self
+            .scanner
+            .scan(catalog, subject, group, kind, object, is_copy);
+        let named = catalog.named_sources(subject, group, kind, object.name());
+        if self.scanner.hits.is_empty() && named.is_empty() {
+            return None;
+        }
+        let containers = reading.containers.len();
+        let hits = &self.scanner.hits;
+        let mut claims = resolve::claims(catalog, subject, containers, is_copy, hits);
+        for &rule in named {
+            if claims.iter().all(|claim| claim.rule != rule) {
+                claims.push(Claim {
+                    rule,
+                    component: TOP,
+                    ..Claim::default()
+                });
+            }
+        }
+        if claims.is_empty() {
+            return None;
+        }
+        let view = View {
+            subject,
+            group,
+            kind,
+            object,
+            reading: &reading,
+        };
+        for claim in &mut claims {
+            fill(catalog, claim, &view);
+        }
+        claims.sort_by_key(|claim| (claim.rule, claim.standing));
+        let record = Record {
+            uid: object.uid().into(),
+            release: instance::release(subject, kind, object, owner.as_ref()).into(),
+            services: reading.services,
+            claims,
+        };
+        let id = ObjectId::new(group, kind, object.namespace(), object.name());
+        Some(Evidence { id, record })
+    }
+}
