@@ -20,7 +20,7 @@ mod soak;
 mod tool;
 
 pub use eventually::{Condition, eventually, eventually_blocking};
-pub use nats::{NatsOptions, NatsServer, StartError};
+pub use nats::{NatsCluster, NatsOptions, NatsServer, StartError};
 pub use reference::{REFERENCE_DIR_ENV, gunzip, reference_dir, require_reference};
 pub use soak::{CASES_ENV, SEED_ENV, cases, seed};
 pub use tool::{REQUIRE_TOOLS_ENV, tool};

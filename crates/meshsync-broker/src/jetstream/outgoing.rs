@@ -54,11 +54,11 @@ pub(super) struct Message {
 /// What a message expects of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fence {
-    /// That the last message of its own subject is this one.
-    Object(u64),
-    /// That the claim is the last one. For what is not there or gone: a writer
-    /// that came and went meanwhile would leave no trace on the subject itself.
+    /// That the claim is the last one.
     Claim,
+    /// That the last message of its own subject is this one, where the server
+    /// knows no better: it tells only writers apart that wrote to that subject.
+    Object(u64),
 }
 
 impl Writer {
@@ -102,10 +102,10 @@ impl Writer {
     }
 
     fn fence(&self, entry: Option<Entry>) -> Fence {
-        match entry {
-            Some(entry) if entry.is_live() => Fence::Object(entry.seq()),
-            _ if self.abilities.guards => Fence::Claim,
-            entry => Fence::Object(entry.map_or(0, Entry::seq)),
+        if self.abilities.guards {
+            Fence::Claim
+        } else {
+            Fence::Object(entry.map_or(0, Entry::seq))
         }
     }
 

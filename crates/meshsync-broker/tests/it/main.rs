@@ -1,0 +1,9 @@
+//! The sinks, against what they write to.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod contract;
+mod deliveries;
+mod fencing;
