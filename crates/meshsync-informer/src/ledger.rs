@@ -5,28 +5,32 @@
 //! (*dirty*), or still has to be told of a delete (a *grave*). Pure, and owned
 //! by its resource's task alone.
 
-use hashbrown::{Equivalent, HashMap, HashSet};
+use std::collections::HashMap;
+
 use meshsync_model::{ObjectRef, ResourceVersion, Uid};
 
 use self::debts::Debts;
+use self::entries::{Entries, EntryAt};
 use self::namespaces::Namespaces;
 use crate::SinkSet;
 use crate::mutation::{Mutation, mutated};
 
 mod debts;
+mod entries;
 mod namespaces;
+mod texts;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Ledger {
-    entries: HashMap<Key, Entry>,
+    entries: Entries,
     namespaces: Namespaces,
     /// Number of the pass over all objects that is or was last under way.
     pass: u32,
     live: u64,
     debts: Debts,
-    /// Where the graves are.
-    mourning: HashSet<Key>,
+    /// The deletes that somebody has not taken, in their order. Rarely any.
+    graves: HashMap<EntryAt, Vec<Grave>>,
     /// A pass is under way that takes no state older than what is known.
     guarded: bool,
     /// The version as of which the ledger was complete before it.
@@ -61,42 +65,6 @@ pub struct Gone {
     pub given: SinkSet,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    namespace: u32,
-    name: Box<str>,
-}
-
-/// Hashes as [`Key`] does: the same fields in the same order, and `Box<str>`
-/// hashes as `str`.
-#[derive(Hash)]
-struct BorrowedKey<'a> {
-    namespace: u32,
-    name: &'a str,
-}
-
-impl Equivalent<Key> for BorrowedKey<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        self.namespace == key.namespace && *self.name == *key.name
-    }
-}
-
-#[derive(Debug)]
-struct Entry {
-    uid: Uid,
-    version: ResourceVersion,
-    pass: u32,
-    live: bool,
-    given: SinkSet,
-    dirty: SinkSet,
-    /// Rarely any: a box keeps entries small.
-    #[expect(
-        clippy::box_collection,
-        reason = "eight bytes in every entry instead of 24"
-    )]
-    graves: Option<Box<Vec<Grave>>>,
-}
-
 /// A delete that some sinks have not taken yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grave {
@@ -104,36 +72,6 @@ pub struct Grave {
     pub uid: Uid,
     /// Who has to be told.
     pub pending: SinkSet,
-}
-
-impl Entry {
-    fn new(uid: &str, version: &str, pass: u32) -> Self {
-        Self {
-            uid: Uid::new(uid),
-            version: ResourceVersion::new(version),
-            pass,
-            live: true,
-            given: SinkSet::NONE,
-            dirty: SinkSet::NONE,
-            graves: None,
-        }
-    }
-
-    /// The sinks that lack the latest state, and those that have graves.
-    fn owed(&self) -> (SinkSet, SinkSet) {
-        let dirty = if self.live { self.dirty } else { SinkSet::NONE };
-        (dirty, self.mourned())
-    }
-
-    fn mourned(&self) -> SinkSet {
-        self.graves()
-            .iter()
-            .fold(SinkSet::NONE, |set, grave| set.with(grave.pending))
-    }
-
-    fn graves(&self) -> &[Grave] {
-        self.graves.as_deref().map_or(&[], Vec::as_slice)
-    }
 }
 
 impl Ledger {
@@ -207,8 +145,9 @@ impl Ledger {
         if mutated(Mutation::TrustEqualVersions) {
             return;
         }
-        for entry in self.entries.values_mut() {
-            entry.version = ResourceVersion::new("");
+        let all: Vec<EntryAt> = self.entries.iter().map(|(at, _)| at).collect();
+        for at in all {
+            self.entries.set_version(at, "");
         }
     }
 
@@ -219,75 +158,55 @@ impl Ledger {
         }
         self.note_newest(version);
         let pass = self.pass;
-        let Some(entry) = self
-            .namespaces
-            .find(object.namespace)
-            .and_then(|namespace| {
-                self.entries
-                    .get_mut(&BorrowedKey::new(namespace, object.name))
-            })
-        else {
-            let key = Key {
-                namespace: self.namespaces.retain(object.namespace),
-                name: object.name.into(),
-            };
-            self.entries
-                .insert(key, Entry::new(object.uid, version, pass));
+        let Some(at) = self.find(object) else {
+            let namespace = self.namespaces.retain(object.namespace);
+            let at = self.entries.insert(namespace, object.name);
+            self.entries.bear(at, object.uid, version, pass);
             self.live += 1;
             return Seen::Added;
         };
-        entry.pass = pass;
-        if !entry.live {
-            let graves = entry.graves.take();
-            *entry = Entry {
-                graves,
-                ..Entry::new(object.uid, version, pass)
-            };
+        if !self.entries.get(at).is_live() {
+            self.entries.bear(at, object.uid, version, pass);
             self.live += 1;
             return Seen::Added;
         }
-        if !entry.uid.matches(object.uid) && !mutated(Mutation::SkipRebirth) {
-            let before = entry.owed();
-            let graves = entry.graves.take();
-            let next = Entry {
-                graves,
-                ..Entry::new(object.uid, version, pass)
+        if !self.entries.uid_matches(at, object.uid) && !mutated(Mutation::SkipRebirth) {
+            let before = self.owed_of(at);
+            let gone = Gone {
+                uid: self.entries.uid(at),
+                given: self.entries.get(at).given,
             };
-            let old = std::mem::replace(entry, next);
-            self.debts.shift(before, entry.owed());
-            return Seen::Reborn(Gone {
-                uid: old.uid,
-                given: old.given,
-            });
+            self.entries.bear(at, object.uid, version, pass);
+            self.debts.shift(before, self.owed_of(at));
+            return Seen::Reborn(gone);
         }
+        self.entries.get_mut(at).pass = pass;
         // Without a resourceVersion nothing can be said to be unchanged.
-        if entry.version.matches(version) && !version.is_empty() {
+        if self.entries.version_matches(at, version) && !version.is_empty() {
             return Seen::Unchanged;
         }
-        entry.version = ResourceVersion::new(version);
+        self.entries.set_version(at, version);
         Seen::Modified
     }
 
     /// Takes the news that an object is gone. `None` when it is not known, or
     /// another one lives under its name.
     pub fn remove(&mut self, object: ObjectRef<'_>) -> Option<Gone> {
-        let key = self.key(object)?;
-        let entry = self.entries.get_mut(&key)?;
-        let other = !object.uid.is_empty() && !entry.uid.matches(object.uid);
-        if !entry.live || other {
+        let at = self.find(object)?;
+        let other = !object.uid.is_empty() && !self.entries.uid_matches(at, object.uid);
+        if !self.entries.get(at).is_live() || other {
             return None;
         }
-        let before = entry.owed();
-        entry.live = false;
-        entry.dirty = SinkSet::NONE;
+        let before = self.owed_of(at);
         let gone = Gone {
-            uid: entry.uid.clone(),
-            given: std::mem::take(&mut entry.given),
+            uid: self.entries.uid(at),
+            given: self.entries.get(at).given,
         };
-        self.debts.shift(before, entry.owed());
+        self.entries.get_mut(at).end();
+        self.debts.shift(before, self.owed_of(at));
         self.live -= 1;
-        if entry.graves().is_empty() {
-            self.forget(&key);
+        if !self.graves.contains_key(&at) {
+            self.forget(at);
         }
         Some(gone)
     }
@@ -297,51 +216,50 @@ impl Ledger {
     pub fn unseen(&self) -> Vec<OwnedRef> {
         self.entries
             .iter()
-            .filter(|(_, entry)| entry.live && entry.pass != self.pass)
-            .map(|(key, entry)| self.owned(key, entry.uid.to_string()))
+            .filter(|(_, entry)| entry.is_live() && entry.pass != self.pass)
+            .map(|(at, _)| self.owned(at, self.entries.uid(at).to_string()))
             .collect()
     }
 
     /// Whether the pass under way, or a change since, has shown this object.
     pub fn is_seen(&self, object: ObjectRef<'_>) -> bool {
-        self.entry(object)
-            .is_some_and(|entry| entry.live && entry.pass == self.pass)
+        self.find_live(object)
+            .is_some_and(|at| self.entries.get(at).pass == self.pass)
     }
 
     /// Every object there is.
     pub fn objects(&self) -> Vec<OwnedRef> {
         self.entries
             .iter()
-            .filter(|(_, entry)| entry.live)
-            .map(|(key, entry)| self.owned(key, entry.uid.to_string()))
+            .filter(|(_, entry)| entry.is_live())
+            .map(|(at, _)| self.owned(at, self.entries.uid(at).to_string()))
             .collect()
     }
 
     /// The sinks that were given this object; none where it is not known.
     pub fn given(&self, object: ObjectRef<'_>) -> SinkSet {
-        self.entry(object)
-            .map_or(SinkSet::NONE, |entry| entry.given)
+        self.find(object)
+            .map_or(SinkSet::NONE, |at| self.entries.get(at).given)
     }
 
     /// The sinks that have not been told of an earlier delete under this name:
     /// a new state must not overtake it.
     pub fn mourned(&self, object: ObjectRef<'_>) -> SinkSet {
-        self.entry(object).map_or(SinkSet::NONE, Entry::mourned)
+        self.find(object)
+            .map_or(SinkSet::NONE, |at| self.mourned_of(at))
     }
 
     /// Notes which sinks of `wanted` took the latest state of a live object.
     pub fn settle(&mut self, object: ObjectRef<'_>, wanted: SinkSet, taken: SinkSet) {
-        let Some(key) = self.key(object) else { return };
-        let Some(entry) = self.entries.get_mut(&key) else {
-            return;
-        };
-        let before = entry.owed();
+        let Some(at) = self.find(object) else { return };
+        let before = self.owed_of(at);
+        let entry = self.entries.get_mut(at);
         entry.given = entry.given.with(taken);
         entry.dirty = entry.dirty.without(taken).with(wanted.without(taken));
         if mutated(Mutation::DropDirtyMark) {
             entry.dirty = SinkSet::NONE;
         }
-        self.debts.shift(before, entry.owed());
+        self.debts.shift(before, self.owed_of(at));
     }
 
     /// Remembers a delete that the sinks of `pending` have not taken.
@@ -349,63 +267,45 @@ impl Ledger {
         if pending.is_empty() || mutated(Mutation::LoseTombstone) {
             return;
         }
-        let known = self
-            .key(object)
-            .filter(|key| self.entries.contains_key(key));
-        let namespace = match known {
-            Some(key) => key.namespace,
-            None => self.namespaces.retain(object.namespace),
+        let at = match self.find(object) {
+            Some(at) => at,
+            None => {
+                let namespace = self.namespaces.retain(object.namespace);
+                self.entries.insert(namespace, object.name)
+            }
         };
-        let key = Key {
-            namespace,
-            name: object.name.into(),
-        };
-        let pass = self.pass;
-        self.mourning.insert(key.clone());
-        let entry = self.entries.entry(key).or_insert_with(|| Entry {
-            live: false,
-            ..Entry::new("", "", pass)
-        });
-        let before = entry.owed();
-        entry
-            .graves
-            .get_or_insert_default()
-            .push(Grave { uid, pending });
-        self.debts.shift(before, entry.owed());
+        let before = self.owed_of(at);
+        let graves = self.graves.entry(at).or_default();
+        graves.push(Grave { uid, pending });
+        self.debts.shift(before, self.owed_of(at));
     }
 
     /// Every object with graves, each object's in their order.
     pub fn graves(&self) -> Vec<(OwnedRef, Vec<Grave>)> {
-        self.mourning
+        self.graves
             .iter()
-            .filter_map(|key| {
-                let graves = self.entries.get(key)?.graves().to_vec();
-                Some((self.owned(key, String::new()), graves))
-            })
+            .map(|(at, graves)| (self.owned(*at, String::new()), graves.clone()))
             .collect()
     }
 
     /// Notes that sinks have been told of the delete of `uid`.
     pub fn mourn(&mut self, object: ObjectRef<'_>, uid: &Uid, told: SinkSet) {
-        let Some(key) = self.key(object) else { return };
-        let Some(entry) = self.entries.get_mut(&key) else {
+        let Some(at) = self.find(object) else { return };
+        let before = self.owed_of(at);
+        let Some(graves) = self.graves.get_mut(&at) else {
             return;
         };
-        let before = entry.owed();
-        if let Some(graves) = &mut entry.graves {
-            for grave in graves.iter_mut().filter(|grave| grave.uid == *uid) {
-                grave.pending = grave.pending.without(told);
-            }
-            graves.retain(|grave| !grave.pending.is_empty());
+        for grave in graves.iter_mut().filter(|grave| grave.uid == *uid) {
+            grave.pending = grave.pending.without(told);
         }
-        self.debts.shift(before, entry.owed());
-        if entry.graves().is_empty() {
-            entry.graves = None;
-            let live = entry.live;
-            self.mourning.remove(&key);
-            if !live {
-                self.forget(&key);
-            }
+        graves.retain(|grave| !grave.pending.is_empty());
+        let done = graves.is_empty();
+        if done {
+            self.graves.remove(&at);
+        }
+        self.debts.shift(before, self.owed_of(at));
+        if done && !self.entries.get(at).is_live() {
+            self.forget(at);
         }
     }
 
@@ -413,23 +313,22 @@ impl Ledger {
     /// None when the ledger knows of another state: its own event is on its way
     /// and will be given then.
     pub fn dirty(&self, object: ObjectRef<'_>, version: &str) -> SinkSet {
-        self.entry(object)
-            .filter(|entry| {
-                entry.live && entry.uid.matches(object.uid) && entry.version.matches(version)
+        self.find_live(object)
+            .filter(|&at| self.is_at(at, object, version))
+            .map_or(SinkSet::NONE, |at| {
+                self.entries.get(at).dirty.without(self.mourned_of(at))
             })
-            .map_or(SinkSet::NONE, |entry| entry.dirty.without(entry.mourned()))
     }
 
     /// Whether there is an object of this name, whatever its uid.
     pub fn has(&self, object: ObjectRef<'_>) -> bool {
-        self.entry(object).is_some_and(|entry| entry.live)
+        self.find_live(object).is_some()
     }
 
     /// Whether an object is known in exactly this state.
     pub fn is_current(&self, object: ObjectRef<'_>, version: &str) -> bool {
-        self.entry(object).is_some_and(|entry| {
-            entry.live && entry.uid.matches(object.uid) && entry.version.matches(version)
-        })
+        self.find_live(object)
+            .is_some_and(|at| self.is_at(at, object, version))
     }
 
     /// Whether the pass under way does not take this state; it counts it then.
@@ -452,43 +351,62 @@ impl Ledger {
         if !self.guarded {
             return false;
         }
-        match self.entry(object).filter(|entry| entry.live) {
-            Some(entry) if entry.uid.matches(object.uid) && entry.version.matches(version) => false,
+        match self.find_live(object) {
+            Some(at) if self.is_at(at, object, version) => false,
             // Of this object, or of a later one of its name.
-            Some(entry) if entry.version.is_newer_than(version) => true,
+            Some(at) if self.entries.version(at).is_newer_than(version) => true,
             _ => self.complete.as_ref().is_some_and(|complete| {
                 complete.matches(version) || complete.is_newer_than(version)
             }),
         }
     }
 
-    fn entry(&self, object: ObjectRef<'_>) -> Option<&Entry> {
-        self.entries.get(&self.key(object)?)
+    /// Whether an entry is of this object in this state.
+    fn is_at(&self, at: EntryAt, object: ObjectRef<'_>, version: &str) -> bool {
+        self.entries.uid_matches(at, object.uid) && self.entries.version_matches(at, version)
     }
 
-    fn key<'a>(&self, object: ObjectRef<'a>) -> Option<BorrowedKey<'a>> {
+    fn find_live(&self, object: ObjectRef<'_>) -> Option<EntryAt> {
+        self.find(object)
+            .filter(|&at| self.entries.get(at).is_live())
+    }
+
+    fn find(&self, object: ObjectRef<'_>) -> Option<EntryAt> {
         let namespace = self.namespaces.find(object.namespace)?;
-        Some(BorrowedKey::new(namespace, object.name))
+        self.entries.find(namespace, object.name)
     }
 
-    fn forget(&mut self, key: &BorrowedKey<'_>) {
-        if self.entries.remove(key).is_some() {
-            self.namespaces.release(key.namespace);
+    /// The sinks that lack the latest state, and those that have graves.
+    fn owed_of(&self, at: EntryAt) -> (SinkSet, SinkSet) {
+        let entry = self.entries.get(at);
+        let dirty = if entry.is_live() {
+            entry.dirty
+        } else {
+            SinkSet::NONE
+        };
+        (dirty, self.mourned_of(at))
+    }
+
+    fn mourned_of(&self, at: EntryAt) -> SinkSet {
+        if self.graves.is_empty() {
+            return SinkSet::NONE;
         }
+        let graves = self.graves.get(&at).into_iter().flatten();
+        graves.fold(SinkSet::NONE, |set, grave| set.with(grave.pending))
     }
 
-    fn owned(&self, key: &Key, uid: String) -> OwnedRef {
+    fn forget(&mut self, at: EntryAt) {
+        let namespace = self.entries.get(at).namespace();
+        self.entries.remove(at);
+        self.namespaces.release(namespace);
+    }
+
+    fn owned(&self, at: EntryAt, uid: String) -> OwnedRef {
         OwnedRef {
-            namespace: self.namespaces.name(key.namespace),
-            name: key.name.clone(),
+            namespace: self.namespaces.name(self.entries.get(at).namespace()),
+            name: self.entries.name(at),
             uid,
         }
-    }
-}
-
-impl<'a> BorrowedKey<'a> {
-    fn new(namespace: u32, name: &'a str) -> Self {
-        Self { namespace, name }
     }
 }
 

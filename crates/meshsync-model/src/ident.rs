@@ -85,6 +85,19 @@ impl Uid {
         Self(uuid_bytes(text).map_or_else(|| UidRepr::Text(text.into()), UidRepr::Uuid))
     }
 
+    /// A uid by the bytes of its UUID.
+    pub fn of_uuid(bytes: [u8; 16]) -> Self {
+        Self(UidRepr::Uuid(bytes))
+    }
+
+    /// The bytes of its UUID, where it is one.
+    pub fn uuid(&self) -> Option<[u8; 16]> {
+        match &self.0 {
+            UidRepr::Uuid(bytes) => Some(*bytes),
+            UidRepr::Text(_) => None,
+        }
+    }
+
     /// Whether this is the uid written as `text`.
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
@@ -161,6 +174,20 @@ impl ResourceVersion {
         )
     }
 
+    /// A resourceVersion by its number.
+    pub fn of_number(number: u64) -> Self {
+        Self(VersionRepr::Number(number))
+    }
+
+    /// Its number, where it is written as one. Two of them are equal or not, and
+    /// nothing else.
+    pub fn number(&self) -> Option<u64> {
+        match &self.0 {
+            VersionRepr::Number(number) => Some(*number),
+            VersionRepr::Text(_) => None,
+        }
+    }
+
     /// Whether this is the resourceVersion written as `text`.
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
@@ -212,6 +239,7 @@ mod tests {
         ] {
             let uid = Uid::new(text);
             assert_eq!(uid.to_string(), text);
+            assert!(uid.uuid().is_none_or(|bytes| Uid::of_uuid(bytes) == uid));
             assert!(uid.matches(text));
             assert!(!uid.matches("other"));
         }
@@ -222,6 +250,8 @@ mod tests {
         for text in ["0", "007", "42", "18446744073709551616", "abc", ""] {
             let version = ResourceVersion::new(text);
             assert_eq!(version.to_string(), text);
+            let number = version.number();
+            assert!(number.is_none_or(|number| ResourceVersion::of_number(number) == version));
             assert!(version.matches(text));
         }
         assert!(!ResourceVersion::new("7").matches("007"));
