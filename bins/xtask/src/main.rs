@@ -6,6 +6,7 @@
 //! - Needs Rust, a C compiler and Python 3, and nothing more; what else it wants it fetches, and
 //!   where it cannot it says which tests will skip.
 
+mod bench;
 mod fetch;
 mod fingerprint_eval;
 mod soak;
@@ -33,6 +34,8 @@ enum Chore {
     Soak(soak::Args),
     /// Hold the fingerprint rules against labelled manifests of real products
     FingerprintEval(fingerprint_eval::Args),
+    /// Measure simulator, agent and broker as separate processes, beside a bare client
+    Bench(bench::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -40,5 +43,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Test(args) => test::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::FingerprintEval(args) => fingerprint_eval::run(&args),
+        Chore::Bench(args) => bench::run(&args),
     }
 }

@@ -73,13 +73,20 @@ fn warn_missing(tool: &Tool, error: &anyhow::Error) {
 }
 
 pub(crate) fn cargo_test(root: &Path, extra: &[OsString]) -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(root).arg("test");
+    let mut command = cargo(root);
+    command.arg("test");
     if !names_packages(extra) {
         command.arg("--workspace");
     }
     command.args(extra);
+    command
+}
+
+/// The cargo that runs us, in the workspace.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root);
     // What `cargo run` sets for this process is not meant for the crates built below; build
     // scripts that watch these variables would run again each time.
     for (name, _) in env::vars_os() {

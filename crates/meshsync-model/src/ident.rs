@@ -179,8 +179,7 @@ impl ResourceVersion {
         Self(VersionRepr::Number(number))
     }
 
-    /// Its number, where it is written as one. Two of them are equal or not, and
-    /// nothing else.
+    /// Its number, where it is written as one: a shorter way to keep it.
     pub fn number(&self) -> Option<u64> {
         match &self.0 {
             VersionRepr::Number(number) => Some(*number),

@@ -1,0 +1,114 @@
+//! What is to be reached, and whether it was: judged from the rows, where there is one for it.
+
+use serde::Serialize;
+
+use crate::report::Report;
+use crate::sink::SinkKind;
+use crate::sync::SyncRow;
+
+/// A limit that is about a large cluster is judged on rows of at least this many objects.
+const LARGE_OBJECTS: u64 = 95_000;
+
+/// One limit and what was measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Reach {
+    pub(crate) what: String,
+    /// `at most` or `at least`.
+    pub(crate) bound: &'static str,
+    pub(crate) limit: f64,
+    pub(crate) measured: f64,
+    pub(crate) reached: bool,
+}
+
+impl Reach {
+    fn at_most(what: impl Into<String>, limit: f64, measured: f64) -> Self {
+        Self {
+            what: what.into(),
+            bound: "at most",
+            limit,
+            measured,
+            reached: measured <= limit,
+        }
+    }
+
+    fn at_least(what: impl Into<String>, limit: f64, measured: f64) -> Self {
+        Self {
+            what: what.into(),
+            bound: "at least",
+            limit,
+            measured,
+            reached: measured >= limit,
+        }
+    }
+}
+
+pub(crate) fn judge(report: &Report) -> Vec<Reach> {
+    let mut reach = Vec::new();
+    for row in report
+        .sync
+        .iter()
+        .filter(|row| row.objects >= LARGE_OBJECTS)
+    {
+        large(row, &mut reach);
+    }
+    let marginal = report.marginal.iter();
+    for row in marginal.filter(|row| row.to_objects >= LARGE_OBJECTS) {
+        let sink = row.sink.name();
+        let what = |of: &str| format!("{sink}: bytes of a further object, {of}");
+        reach.push(Reach::at_most(what("settled"), 256.0, row.settled_bytes));
+        reach.push(Reach::at_most(what("at the peak"), 256.0, row.peak_bytes));
+    }
+    for row in report.changes.iter().filter(|row| row.wanted_per_s == 200) {
+        let what = format!("{}: ms of CPU per change at 200/s", row.sink.name());
+        reach.push(Reach::at_most(what, 0.15, row.agent_cpu_ms_per_change));
+    }
+    if let Some(row) = &report.idle {
+        let kinds = row.kinds;
+        let what = |unit: &str| format!("idle with {kinds} kinds: {unit}");
+        reach.push(Reach::at_most(
+            what("MiB resident"),
+            16.0,
+            row.agent_rss_mib,
+        ));
+        reach.push(Reach::at_most(
+            what("% of a core"),
+            0.2,
+            row.agent_cpu_percent,
+        ));
+    }
+    reach
+}
+
+fn large(row: &SyncRow, reach: &mut Vec<Reach>) {
+    let pace = row
+        .pace_mb_s
+        .map_or_else(String::new, |pace| format!(", paced at {pace} MB/s"));
+    let what = |of: &str| format!("{}{pace}: {of}", row.sink.name());
+    match row.pace_mb_s {
+        Some(_) => reach.push(Reach::at_most(
+            what("time over the floor's"),
+            1.3,
+            row.floor_ratio,
+        )),
+        None => reach.push(Reach::at_least(
+            what("objects a second"),
+            12_000.0,
+            row.objects_per_s,
+        )),
+    }
+    let cpu_s = match row.sink {
+        SinkKind::Nats => 11.0,
+        SinkKind::File => 8.0,
+    };
+    reach.push(Reach::at_most(what("CPU seconds"), cpu_s, row.agent.cpu_s));
+    reach.push(Reach::at_most(
+        what("MiB resident at most"),
+        40.0,
+        row.agent.peak_rss_mib,
+    ));
+    reach.push(Reach::at_most(
+        what("seconds to the first object"),
+        0.5,
+        row.first_object_s,
+    ));
+}

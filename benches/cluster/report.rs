@@ -1,0 +1,33 @@
+//! All that was measured, as it goes into the JSON file.
+
+use serde::Serialize;
+
+use crate::changes::ChangesRow;
+use crate::idle::IdleRow;
+use crate::machine::Machine;
+use crate::reach::Reach;
+use crate::sync::{MarginalRow, SyncRow};
+
+/// One run of the benchmark.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    pub(crate) sync: Vec<SyncRow>,
+    pub(crate) marginal: Vec<MarginalRow>,
+    pub(crate) changes: Vec<ChangesRow>,
+    pub(crate) idle: Option<IdleRow>,
+    pub(crate) reach: Vec<Reach>,
+}
+
+impl Report {
+    pub(crate) fn new(machine: Machine) -> Self {
+        Self {
+            machine,
+            sync: Vec::new(),
+            marginal: Vec::new(),
+            changes: Vec::new(),
+            idle: None,
+            reach: Vec::new(),
+        }
+    }
+}

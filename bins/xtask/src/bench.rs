@@ -1,0 +1,85 @@
+//! `cargo xtask bench`: builds what is measured, then measures it.
+
+use std::{
+    ffi::OsString,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, ensure};
+
+use crate::{
+    stage::stage,
+    test::{cargo, provide, workspace_root},
+};
+
+/// What the measuring program is told in the short form: that everything runs, in seconds.
+const SMOKE: &[&str] = &[
+    "--objects=300,600",
+    "--rates=50",
+    "--quiet-objects=300",
+    "--change-seconds=1",
+    "--idle-seconds=1",
+    "--settle-seconds=0.1",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only show that everything runs: few objects, a few seconds, without optimisation
+    #[arg(long)]
+    smoke: bool,
+
+    /// Handed to the measuring program; `cargo xtask bench -- --help` lists what it takes
+    #[arg(last = true)]
+    extra: Vec<OsString>,
+}
+
+/// Answers with the exit code of the first step that failed.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ensure!(
+        cfg!(target_os = "linux"),
+        "processes are measured through /proc, which only Linux has"
+    );
+    let root = workspace_root()?;
+    let variables = stage("tools", || provide(&root.join("target/tools")));
+    let nats_server = variables
+        .into_iter()
+        .find(|(variable, _)| *variable == "MESHSYNC_NATS_SERVER")
+        .context("there is no nats-server to measure with: see the warning above")?
+        .1;
+    let profile = if args.smoke { "dev" } else { "release" };
+    let built = stage("build", || build(&root, profile).status()).context("failed to run cargo")?;
+    ensure!(built.success(), "what is measured does not build");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    let bin = target.join(if args.smoke { "debug" } else { "release" });
+    let mut command = Command::new(bin.join("bench-cluster"));
+    command
+        .current_dir(&root)
+        .arg("--meshsync")
+        .arg(bin.join("meshsync"))
+        .arg("--kubesim")
+        .arg(bin.join("kubesim"))
+        .arg("--nats-server")
+        .arg(nats_server)
+        .args(if args.smoke { SMOKE } else { &[] })
+        .args(&args.extra);
+    let status = stage("measure", || command.status()).context("failed to measure")?;
+    Ok(status.code().map_or(ExitCode::FAILURE, |code| {
+        ExitCode::from(u8::try_from(code).unwrap_or(1))
+    }))
+}
+
+fn build(root: &Path, profile: &str) -> Command {
+    let mut command = cargo(root);
+    command.args(["build", "--profile", profile, "--bins"]);
+    command.args([
+        "-p",
+        "meshsync-cli",
+        "-p",
+        "kubesim",
+        "-p",
+        "meshsync-benches",
+    ]);
+    command
+}
