@@ -142,6 +142,10 @@ pub(crate) struct RunArgs {
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) sinks: SinkArgs,
+    /// Check about this often, such as 10m, that what is known is what the API server has, and
+    /// repair and report what differs [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) verify_interval: Option<Duration>,
     #[command(flatten)]
     pub(crate) endpoints: EndpointArgs,
     #[command(flatten)]

@@ -15,7 +15,10 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
         Some(path) => config::read(path)?,
         None => Config::default(),
     };
-    let builder = settings::cluster(&args.cluster, &file)?;
+    let mut builder = settings::cluster(&args.cluster, &file)?;
+    if let Some(interval) = args.verify_interval.or(file.verify_interval) {
+        builder = builder.verify_interval(interval);
+    }
     let meshsync = settings::sinks(builder, &args.sinks, &file)?
         .build()
         .map_err(Failure::configuration)?;

@@ -21,7 +21,7 @@ use crate::picture::Graves;
 use crate::status::StatusBoard;
 use crate::task::{Orders, Setup, Task, orders};
 use crate::timing::Timing;
-use crate::{Deliver, Remembered};
+use crate::{Deliver, Remembered, VerifyConfig};
 
 mod taps;
 
@@ -71,6 +71,8 @@ pub struct FleetConfig {
     pub watch_list: bool,
     /// How long what may take.
     pub timing: Timing,
+    /// Whether what is known is checked against the server now and then.
+    pub verify: Option<VerifyConfig>,
 }
 
 /// Observes a cluster: discovers what it serves, and runs one task per resource
@@ -81,6 +83,7 @@ pub struct Fleet {
     scope: ClusterId,
     watch_list: bool,
     timing: Timing,
+    verify: Option<VerifyConfig>,
     selection: Arc<Selection>,
     controlled: Controlled,
     taps: Taps,
@@ -119,6 +122,7 @@ impl Fleet {
             scope: config.scope,
             watch_list: config.watch_list,
             timing: config.timing,
+            verify: config.verify,
             selection,
             controlled,
             taps: Taps::new(config.taps),
@@ -315,6 +319,7 @@ impl Fleet {
                 remembered: old.objects,
                 delay: Duration::ZERO,
                 timing: self.timing.clone(),
+                verify: None,
             });
             self.tasks.spawn(task.run());
         }
@@ -396,6 +401,7 @@ impl Fleet {
             remembered: remembered.unwrap_or_default(),
             delay,
             timing: self.timing.clone(),
+            verify: self.verify.clone(),
         });
         let handle = self.tasks.spawn(task.run());
         self.by_task.insert(handle.id(), id.clone());

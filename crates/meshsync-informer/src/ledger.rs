@@ -16,9 +16,12 @@ use crate::SinkSet;
 use crate::mutation::{Mutation, mutated};
 
 mod debts;
+mod digest;
 mod entries;
 mod namespaces;
 mod texts;
+
+pub use self::digest::Digest;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -323,6 +326,28 @@ impl Ledger {
     /// Whether there is an object of this name, whatever its uid.
     pub fn has(&self, object: ObjectRef<'_>) -> bool {
         self.find_live(object).is_some()
+    }
+
+    /// The state in which an object is known.
+    pub fn state(&self, object: ObjectRef<'_>) -> Option<(Uid, ResourceVersion)> {
+        let at = self.find_live(object)?;
+        Some((self.entries.uid(at), self.entries.version(at)))
+    }
+
+    /// Digest of all objects, with the key of `of`.
+    pub fn digest(&self, of: &Digest) -> Digest {
+        let mut digest = of.another();
+        for (at, entry) in self.entries.iter().filter(|(_, entry)| entry.is_live()) {
+            let namespace = self.namespaces.text(entry.namespace());
+            let name = self.entries.name(at);
+            digest.add(
+                namespace,
+                &name,
+                &self.entries.uid(at),
+                &self.entries.version(at),
+            );
+        }
+        digest
     }
 
     /// Whether an object is known in exactly this state.

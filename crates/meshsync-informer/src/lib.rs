@@ -41,6 +41,7 @@ mod status;
 mod task;
 mod timing;
 mod transport;
+mod verified;
 
 pub use api::RequestError;
 pub use client::{ClusterConfig, ConfigError, Connection};
@@ -54,3 +55,4 @@ pub use scope::ScopeError;
 pub use sinks::{SINKS_MAX, SinkSet};
 pub use status::{ResourceSnapshot, ResourceState, ResourceStatus, StatusBoard};
 pub use timing::Timing;
+pub use verified::{Verified, VerifyConfig};

@@ -25,6 +25,8 @@ pub(crate) enum Mutation {
     BelieveOldLists,
     /// A watch that goes back is followed.
     FollowBack,
+    /// What a watch tells is lost. The check finds it.
+    LoseEvents,
     /// In another history equal versions are equal states.
     TrustEqualVersions,
 }

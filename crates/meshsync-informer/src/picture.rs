@@ -9,7 +9,7 @@ use meshsync_model::{
     Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, ResourceVersion, Tier, Uid,
 };
 
-use crate::ledger::{Gone, Grave, Ledger, OwnedRef, Seen};
+use crate::ledger::{Digest, Gone, Grave, Ledger, OwnedRef, Seen};
 use crate::machine::History;
 use crate::mutation::{Mutation, mutated};
 use crate::status::ResourceStatus;
@@ -116,6 +116,27 @@ impl<D: Deliver> Picture<D> {
     pub(crate) fn knows(&self, object: &Object<'_>) -> bool {
         self.ledger
             .is_current(object.object_ref(), object.resource_version())
+    }
+
+    /// Whether an object is among those that are observed.
+    pub(crate) fn admits(&self, object: &Object<'_>) -> bool {
+        self.view
+            .admits(object.namespace(), || Marks::of(object).is_some())
+    }
+
+    /// The state in which an object is known.
+    pub(crate) fn state(&self, object: ObjectRef<'_>) -> Option<(Uid, ResourceVersion)> {
+        self.ledger.state(object)
+    }
+
+    /// Every object that is known.
+    pub(crate) fn objects(&self) -> Vec<OwnedRef> {
+        self.ledger.objects()
+    }
+
+    /// Digest of every object that is known, with the key of `of`.
+    pub(crate) fn digest(&self, of: &Digest) -> Digest {
+        self.ledger.digest(of)
     }
 
     /// A state of an object.

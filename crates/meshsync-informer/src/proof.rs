@@ -11,6 +11,7 @@ mod case;
 mod mutants;
 mod server;
 mod sinks;
+mod verify;
 
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 

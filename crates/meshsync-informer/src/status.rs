@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use meshsync_model::{Resource, ResourceId};
 use tokio::sync::watch;
 
+use crate::Verified;
+
 /// How a resource is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,6 +65,9 @@ struct Details {
     synced: bool,
     settled: bool,
     last_error: Option<String>,
+    verified: Option<Verified>,
+    checks: u64,
+    drift: u64,
 }
 
 /// A moment of a [`ResourceStatus`].
@@ -95,6 +100,12 @@ pub struct ResourceSnapshot {
     pub last_event: Option<SystemTime>,
     /// The last error and what to do about it.
     pub last_error: Option<String>,
+    /// What the last check against the server found.
+    pub verified: Option<Verified>,
+    /// How many checks there were.
+    pub checks: u64,
+    /// How many objects differed, in all checks.
+    pub drift: u64,
 }
 
 impl ResourceStatus {
@@ -107,6 +118,9 @@ impl ResourceStatus {
                 synced: false,
                 settled: false,
                 last_error: None,
+                verified: None,
+                checks: 0,
+                drift: 0,
             }),
             objects: AtomicU64::new(0),
             events: AtomicU64::new(0),
@@ -139,6 +153,9 @@ impl ResourceStatus {
             last_event: (last_event_ms > 0)
                 .then(|| SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(last_event_ms)),
             last_error: details.last_error,
+            verified: details.verified,
+            checks: details.checks,
+            drift: details.drift,
         }
     }
 
@@ -167,6 +184,14 @@ impl ResourceStatus {
 
     pub(crate) fn set_error(&self, error: impl Into<String>) {
         self.details().last_error = Some(error.into());
+    }
+
+    /// A check against the server is complete.
+    pub(crate) fn verified(&self, found: Verified) {
+        let mut details = self.details();
+        details.checks += 1;
+        details.drift += found.drift();
+        details.verified = Some(found);
     }
 
     pub(crate) fn event(&self) {

@@ -1,12 +1,14 @@
 //! The task of one resource: it sends what the state machine asks for, reads
 //! what comes back, and keeps the picture.
 
+mod ask;
 mod chores;
 mod confirm;
 mod orders;
 mod read;
 mod repair;
 mod reread;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use self::chores::{Chores, Server};
 use self::orders::Ordered;
 pub(crate) use self::orders::{Orders, orders};
 use self::read::{Exchange, Kind};
+use self::verify::Verify;
 use crate::api::{ACCEPT_JSON, RequestError, get};
 use crate::chance;
 use crate::ledger::OwnedRef;
@@ -31,7 +34,7 @@ use crate::mutation::{Mutation, mutated};
 use crate::picture::{Graves, Picture};
 use crate::status::{ResourceState, ResourceStatus};
 use crate::timing::Timing;
-use crate::{Deliver, Room, SinkSet};
+use crate::{Deliver, Room, SinkSet, VerifyConfig};
 
 /// Objects of one page. The server's memory is what it protects; ours holds one
 /// item at a time.
@@ -71,6 +74,8 @@ pub(crate) struct Setup<D> {
     /// Time to wait before the first request.
     pub(crate) delay: Duration,
     pub(crate) timing: Timing,
+    /// Whether what is known is checked now and then.
+    pub(crate) verify: Option<VerifyConfig>,
 }
 
 /// See the [module](self).
@@ -108,6 +113,11 @@ impl<D: Deliver> Task<D> {
             || setup.deliver.room(),
             Arc::clone(&setup.lists),
             setup.ordered,
+            Verify::new(
+                setup.verify.filter(|_| setup.resource.watchable),
+                &setup.timing,
+                Arc::clone(&setup.status),
+            ),
             &setup.timing,
         );
         let mut picture = Picture::new(
@@ -271,7 +281,17 @@ impl<D: Deliver> Task<D> {
         if let Some(newest) = self.picture.newest() {
             self.machine.shown(newest);
         }
-        match self.machine.on(answer, chance::unit()) {
+        let meaning = self.machine.on(answer, chance::unit());
+        match &meaning {
+            Meaning::Continue => {}
+            Meaning::PassDone { .. } | Meaning::Resumed => self.chores.in_sync(),
+            Meaning::PassBegun { .. }
+            | Meaning::PassDoubted
+            | Meaning::Forbidden
+            | Meaning::Missing
+            | Meaning::Failing => self.chores.out_of_sync(),
+        }
+        match meaning {
             Meaning::Continue => {}
             Meaning::PassBegun { history } => {
                 self.unreadable = false;

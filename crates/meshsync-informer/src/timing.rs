@@ -30,6 +30,11 @@ pub struct Timing {
     /// Between readings for sinks that had no room, while they help nobody.
     /// Default: 1 s to 5 min.
     pub repair: RangeInclusive<Duration>,
+    /// A difference that a check finds is one if it lasts this long. Default:
+    /// 10 s.
+    pub verify_settle: Duration,
+    /// Checks are asked for no more often than this. Default: 60 s.
+    pub verify_interval_min: Duration,
 }
 
 impl Default for Timing {
@@ -44,6 +49,8 @@ impl Default for Timing {
             watch_lived: seconds(30),
             poll_interval: seconds(60),
             repair: seconds(1)..=seconds(300),
+            verify_settle: seconds(10),
+            verify_interval_min: seconds(60),
         }
     }
 }

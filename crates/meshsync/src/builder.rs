@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshsync_broker::sinks::{channel, open};
 use meshsync_broker::{Sink, SinkUrlError, Wire};
@@ -43,6 +44,7 @@ pub struct Builder {
     pub(crate) outbox_bytes: usize,
     pub(crate) watch_list: bool,
     pub(crate) timing: Timing,
+    pub(crate) verify_interval: Option<Duration>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -72,6 +74,16 @@ pub enum BuildError {
         /// What was asked for.
         bytes: usize,
     },
+    /// Checks would come too often.
+    #[error(
+        "a check every {interval:?} is too much for an API server: check every {min:?} or less often"
+    )]
+    VerifyTooOften {
+        /// What was asked for.
+        interval: Duration,
+        /// What is the least.
+        min: Duration,
+    },
 }
 
 const OUTBOX_BYTES_MIN: usize = 64 << 10;
@@ -88,6 +100,7 @@ impl Default for Builder {
             outbox_bytes: OUTBOX_BYTES,
             watch_list: true,
             timing: Timing::default(),
+            verify_interval: None,
         }
     }
 }
@@ -164,6 +177,15 @@ impl Builder {
         self
     }
 
+    /// Checks about this often, for one resource after the other, that what is
+    /// known is what the API server has; repairs it and says what differed where
+    /// not. Costs the server one list of each resource. Default: never.
+    #[must_use]
+    pub fn verify_interval(mut self, interval: Duration) -> Self {
+        self.verify_interval = Some(interval);
+        self
+    }
+
     /// How long what may take on the way from the API server. The defaults are for
     /// real clusters; tests of faults take shorter times.
     #[must_use]
@@ -181,6 +203,15 @@ impl Builder {
         if self.sinks.len() > SINKS_MAX {
             return Err(BuildError::TooManySinks {
                 count: self.sinks.len(),
+            });
+        }
+        let verify_interval_min = self.timing.verify_interval_min;
+        if let Some(interval) = self.verify_interval
+            && interval < verify_interval_min
+        {
+            return Err(BuildError::VerifyTooOften {
+                interval,
+                min: verify_interval_min,
             });
         }
         if self.outbox_bytes < OUTBOX_BYTES_MIN {

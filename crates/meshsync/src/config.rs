@@ -9,6 +9,8 @@ mod resolve;
 pub use error::{ConfigError, ConfigProblem};
 pub use listen::{ListenAddr, ListenAddrError};
 
+use std::time::Duration;
+
 use meshsync_discovery::{NamespaceSelection, Pattern};
 use meshsync_informer::ClusterConfig;
 use meshsync_model::wire::meshery::Fidelity;
@@ -26,6 +28,7 @@ use meshsync_model::{ClusterId, Secrets};
 /// | `secrets` | `redacted`, `plain` | [`Builder::secrets`](crate::Builder::secrets) |
 /// | `mesheryWire` | `corrected`, `exact` | [`Builder::meshery_wire`](crate::Builder::meshery_wire) |
 /// | `outboxBytes` | number of bytes | [`Builder::outbox_bytes`](crate::Builder::outbox_bytes) |
+/// | `verifyInterval` | duration such as `10m` | [`Builder::verify_interval`](crate::Builder::verify_interval) |
 /// | `clusterId` | text | [`Builder::cluster_id`](crate::Builder::cluster_id) |
 /// | `probesAddr`, `adminAddr` | [`ListenAddr`] | [`Endpoints`](crate::Endpoints) |
 ///
@@ -65,6 +68,8 @@ pub struct Config {
     pub meshery_wire: Option<Fidelity>,
     /// Bytes that wait for each sink at most.
     pub outbox_bytes: Option<usize>,
+    /// How often what is known is checked against the API server.
+    pub verify_interval: Option<Duration>,
     /// Identity of the cluster.
     pub cluster_id: Option<ClusterId>,
     /// Where probes and metrics are served.

@@ -96,7 +96,8 @@ pub use meshsync_discovery::{
 };
 pub use meshsync_informer::ConfigError as ClusterConfigError;
 pub use meshsync_informer::{
-    Busy, ClusterConfig, RequestError, ResourceSnapshot, ResourceState, ScopeError,
+    Busy, ClusterConfig, RequestError, ResourceSnapshot, ResourceState, ScopeError, Timing,
+    Verified,
 };
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;

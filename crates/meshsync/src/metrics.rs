@@ -134,6 +134,26 @@ impl PipelineCollector {
         )?;
         family(
             encoder,
+            "verify_checks",
+            "Checks of what is known against the API server",
+            None,
+            MetricType::Counter,
+            of(|r| r.checks)
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
+            "verify_drift",
+            "Objects that differed from the API server in a check, and were repaired",
+            None,
+            MetricType::Counter,
+            of(|r| r.drift)
+                .into_iter()
+                .map(|(l, v)| (l, ConstCounter::new(v))),
+        )?;
+        family(
+            encoder,
             "resource_malformed",
             "Objects or events that could not be read",
             None,

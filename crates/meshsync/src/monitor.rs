@@ -184,7 +184,22 @@ struct ResourcePart {
     restarts: u64,
     malformed: u64,
     owed: u64,
+    /// Of the last check against the API server, where there was one.
+    verified: Option<VerifiedPart>,
     last_error: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifiedPart {
+    at: Option<Timestamp>,
+    objects: u64,
+    missing: u64,
+    extra: u64,
+    other_version: u64,
+    names: Vec<String>,
+    checks: u64,
+    drift_in_all: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -255,6 +270,16 @@ impl ResourcePart {
             restarts: snapshot.restarts,
             malformed: snapshot.malformed,
             owed: snapshot.owed,
+            verified: snapshot.verified.map(|last| VerifiedPart {
+                at: Timestamp::try_from(last.at).ok(),
+                objects: last.objects,
+                missing: last.missing,
+                extra: last.extra,
+                other_version: last.other,
+                names: last.names,
+                checks: snapshot.checks,
+                drift_in_all: snapshot.drift,
+            }),
             last_error: snapshot.last_error,
         }
     }

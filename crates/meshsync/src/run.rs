@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use meshsync_broker::{SinkError, run_sink};
 use meshsync_informer::{
-    ConfigError, Connection, Controlled, Fleet, FleetConfig, RequestError, ScopeError,
+    ConfigError, Connection, Controlled, Fleet, FleetConfig, RequestError, ScopeError, VerifyConfig,
 };
 use meshsync_model::{ClusterId, Secrets, error_chain};
 use tokio::task::JoinSet;
@@ -101,6 +101,7 @@ pub(crate) async fn run(
             remembered: Vec::new(),
             watch_list: builder.watch_list,
             timing: builder.timing.clone(),
+            verify: builder.verify_interval.map(VerifyConfig::every),
         };
         observe(builder, fleet, &monitor, &mut sinks, stop).await
     };

@@ -135,6 +135,7 @@ impl Taps {
                     remembered: Vec::new(),
                     delay: std::time::Duration::ZERO,
                     timing: shared.timing.clone(),
+                    verify: None,
                 });
                 self.tasks.spawn(task.run());
                 tapped.running = Some(Running {

@@ -69,8 +69,12 @@ impl Namespaces {
     }
 
     pub(super) fn name(&self, number: u32) -> Option<Box<str>> {
+        self.text(number).map(Into::into)
+    }
+
+    pub(super) fn text(&self, number: u32) -> Option<&str> {
         let at = (number as usize).checked_sub(1)?;
-        self.slots.get(at)?.as_ref().map(|slot| slot.name.clone())
+        self.slots.get(at)?.as_ref().map(|slot| &*slot.name)
     }
 
     #[cfg(test)]

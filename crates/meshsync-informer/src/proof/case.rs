@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::server::{Cut, NAMES, Server, Trouble};
 use super::sinks::{SINKS, Sinks};
-use crate::Timing;
 use crate::chance;
 use crate::picture::Graves;
-use crate::status::StatusBoard;
+use crate::status::{ResourceStatus, StatusBoard};
 use crate::task::{Setup, Task, orders};
+use crate::{Timing, VerifyConfig};
 
 /// How initial lists are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,9 @@ async fn play(way: Way, case: &Case) -> Result<(), String> {
     }
     let sinks = Sinks::new(&server);
     let stop = CancellationToken::new();
-    let task = tokio::spawn(task(way, &server, &sinks, &stop).run());
+    let verify = VerifyConfig::every(Duration::from_secs(300));
+    let task = task(way, &server, &sinks, &stop, Some(verify)).0;
+    let task = tokio::spawn(task.run());
     for op in &case.ops {
         happen(op, &server, &sinks).await;
     }
@@ -171,15 +173,22 @@ async fn play(way: Way, case: &Case) -> Result<(), String> {
     ))
 }
 
-fn task(way: Way, server: &Server, sinks: &Sinks, stop: &CancellationToken) -> Task<Sinks> {
+pub(super) fn task(
+    way: Way,
+    server: &Server,
+    sinks: &Sinks,
+    stop: &CancellationToken,
+    verify: Option<VerifyConfig>,
+) -> (Task<Sinks>, Arc<ResourceStatus>) {
     let resource = Arc::new(Resource::new(
         Gvk::new("", "v1", "ConfigMap"),
         "configmaps",
         true,
     ));
-    Task::new(Setup {
+    let status = StatusBoard::default().enter(&resource);
+    let task = Task::new(Setup {
         client: server.client(),
-        status: StatusBoard::default().enter(&resource),
+        status: Arc::clone(&status),
         resource,
         scope: ClusterId::new("c").unwrap(),
         ordered: orders(View::default()).1,
@@ -194,10 +203,12 @@ fn task(way: Way, server: &Server, sinks: &Sinks, stop: &CancellationToken) -> T
         remembered: Vec::new(),
         delay: Duration::ZERO,
         timing: Timing::default(),
-    })
+        verify,
+    });
+    (task, status)
 }
 
-async fn pass(milliseconds: u64) {
+pub(super) async fn pass(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
 

@@ -11,6 +11,7 @@ use super::confirm::{Confirm, Confirmation};
 use super::orders::{Order, Ordered};
 use super::repair::{Progress, Repair};
 use super::reread::{Reread, Turn};
+use super::verify::{self, Verify};
 use crate::ledger::OwnedRef;
 use crate::picture::Picture;
 use crate::timing::Timing;
@@ -25,12 +26,13 @@ pub(super) struct Server {
 }
 
 /// Reading again for sinks that had no room and for whoever asks, confirming what
-/// an unreadable list did not show, and taking orders.
+/// an unreadable list did not show, checking, and taking orders.
 pub(super) struct Chores<R> {
     room: R,
     repair: Repair<R>,
     confirm: Confirm,
     reread: Reread,
+    verify: Verify,
     ordered: Ordered,
 }
 
@@ -39,6 +41,7 @@ impl<R: Room> Chores<R> {
         room: impl Fn() -> R,
         lists: Arc<Semaphore>,
         ordered: Ordered,
+        verify: Verify,
         timing: &Timing,
     ) -> Self {
         Self {
@@ -46,6 +49,7 @@ impl<R: Room> Chores<R> {
             repair: Repair::new(room(), Arc::clone(&lists), timing),
             confirm: Confirm::default(),
             reread: Reread::new(lists, timing),
+            verify,
             ordered,
         }
     }
@@ -59,6 +63,16 @@ impl<R: Room> Chores<R> {
         self.repair.want(picture);
     }
 
+    /// The picture is complete and followed.
+    pub(super) fn in_sync(&mut self) {
+        self.verify.resume();
+    }
+
+    /// The picture is not followed for now.
+    pub(super) fn out_of_sync(&mut self) {
+        self.verify.interrupt();
+    }
+
     /// Waits for the next thing to handle; for ever when there is nothing to do.
     /// Dropping it half-way loses nothing.
     pub(super) async fn next(&mut self, server: &Server) -> Chore {
@@ -67,6 +81,7 @@ impl<R: Room> Chores<R> {
             progress = self.repair.next() => Chore::Repair(progress),
             confirmation = self.confirm.next(server) => Chore::Confirm(confirmation),
             turn = self.reread.next() => Chore::Reread(turn),
+            event = self.verify.next() => Chore::Verify(event),
             order = self.ordered.next() => match order {
                 Order::View(view) => Chore::View(view),
                 Order::Read(reader) => Chore::Read(reader),
@@ -75,7 +90,7 @@ impl<R: Room> Chores<R> {
     }
 
     /// Does what [`Chores::next`] found. Returns whether everything has to be
-    /// listed again: other objects are observed.
+    /// listed again: other objects are observed, or there is drift.
     pub(super) fn handle<D: Deliver>(
         &mut self,
         chore: Chore,
@@ -91,6 +106,7 @@ impl<R: Room> Chores<R> {
             Chore::Confirm(Confirmation::Gone(object)) => picture.confirmed_gone(&object),
             Chore::Confirm(Confirmation::Complete) => picture.confirmed(),
             Chore::Reread(turn) => self.reread.handle(turn, server, picture),
+            Chore::Verify(event) => return self.verify.handle(event, server, picture),
             Chore::Read(reader) => self.reread.begin(reader),
             Chore::View(view) => {
                 server.path = super::collection_path(&server.resource, &view.namespaces);
@@ -108,6 +124,7 @@ pub(super) enum Chore {
     Repair(Progress),
     Confirm(Confirmation),
     Reread(Turn),
+    Verify(verify::Event),
     /// Somebody wants to see every object.
     Read(Box<dyn Reader>),
     /// Other objects or changes are observed.

@@ -7,11 +7,9 @@
 use std::collections::VecDeque;
 
 use futures::future::BoxFuture;
-use http::StatusCode;
-use serde::Deserialize;
 
+use super::ask::{Found, ask};
 use super::chores::Server;
-use crate::api::{RequestError, get, read};
 use crate::ledger::OwnedRef;
 
 /// At most this many are asked for after one list; the others stay until the
@@ -75,42 +73,19 @@ pub(super) enum Confirmation {
     Complete,
 }
 
-/// What is read of an object of which all may be unreadable but this.
-const ACCEPT_METADATA: &str =
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Identified {
-    metadata: Identity,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Identity {
-    uid: String,
-}
-
-/// Whether the server says that there is no such object (any more).
+/// Whether the server says that there is no such object (any more). Where its uid
+/// cannot be read, it may be the same.
 fn is_gone(server: &Server, object: &OwnedRef) -> BoxFuture<'static, bool> {
     let client = server.client.clone();
-    let uid = object.uid.clone();
+    let known = object.uid.clone();
     let path = server
         .resource
         .object_path(object.namespace.as_deref(), &object.name);
     Box::pin(async move {
-        match get(&client, &path, ACCEPT_METADATA, None).await {
-            Err(RequestError::Refused { refusal, .. }) => {
-                refusal.code == StatusCode::NOT_FOUND.as_u16()
-            }
-            Err(RequestError::Failed { .. }) => false,
-            // Where its uid cannot be read either, it may be the same.
-            Ok(response) => read(response, &path)
-                .await
-                .ok()
-                .and_then(|body| serde_json::from_slice::<Identified>(&body).ok())
-                .map(|found| found.metadata.uid)
-                .is_some_and(|found| !found.is_empty() && found != uid),
+        match ask(client, path).await {
+            Found::Nothing => true,
+            Found::Object { uid, .. } => !uid.matches(&known),
+            Found::Unknown => false,
         }
     })
 }

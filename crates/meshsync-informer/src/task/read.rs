@@ -13,6 +13,7 @@ use super::{Interrupted, Task};
 use crate::api::parse_error_event;
 use crate::frame::{Frame, FrameError, LineFramer, ListFramer, OBJECT_BYTES_MAX};
 use crate::machine::Answer;
+use crate::mutation::{Mutation, mutated};
 use crate::{Deliver, Room};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,7 +240,9 @@ impl Exchange {
                     }
                     return self.went_back(task);
                 }
-                if event.r#type == WatchEventType::Deleted {
+                if mutated(Mutation::LoseEvents) && !self.listing {
+                    // As if it had never come.
+                } else if event.r#type == WatchEventType::Deleted {
                     task.picture.delete(object);
                 } else {
                     task.picture.apply(object);

@@ -1,7 +1,9 @@
 //! From a document to a configuration, or to what is wrong with it.
 
 use std::fmt::Display;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use meshsync_broker::sinks::open;
 use meshsync_discovery::NamespaceSelection;
 use meshsync_model::wire::meshery::Fidelity;
@@ -26,6 +28,7 @@ const KEYS: &[&str] = &[
     "secrets",
     "sinks",
     "source",
+    "verifyInterval",
 ];
 
 /// How many letters a key may be off to be taken for a slip.
@@ -89,6 +92,7 @@ impl Resolver {
             "secrets" => self.config.secrets = self.text(value, secrets),
             "mesheryWire" => self.config.meshery_wire = self.text(value, meshery_wire),
             "outboxBytes" => self.config.outbox_bytes = self.bytes(value),
+            "verifyInterval" => self.config.verify_interval = self.text(value, verify_interval),
             "clusterId" => {
                 self.config.cluster_id = self.text(value, |id| {
                     ClusterId::new(id).ok_or("it is empty: give the cluster a name")
@@ -177,6 +181,17 @@ impl Resolver {
                 None
             }
         }
+    }
+}
+
+fn verify_interval(text: &str) -> Result<Duration, String> {
+    const FORMS: &str = "write a duration such as 10m or 1h30m";
+    let duration: SignedDuration = text.parse().map_err(|_| FORMS.to_owned())?;
+    let duration = Duration::try_from(duration).map_err(|_| FORMS.to_owned())?;
+    // The builder knows what is too often.
+    match MeshSync::builder().verify_interval(duration).build() {
+        Ok(_) => Ok(duration),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 fn check(text: &str, expected: &[&str]) {
@@ -22,6 +24,7 @@ namespaces: [a, b]
 secrets: plain
 mesheryWire: exact
 outboxBytes: 1048576
+verifyInterval: 10m
 clusterId: \"0123\"
 probesAddr: none
 adminAddr: 127.0.0.1:9
@@ -42,6 +45,7 @@ adminAddr: 127.0.0.1:9
     assert_eq!(config.secrets, Some(Secrets::Plain));
     assert_eq!(config.meshery_wire, Some(Fidelity::Exact));
     assert_eq!(config.outbox_bytes, Some(1 << 20));
+    assert_eq!(config.verify_interval, Some(Duration::from_secs(600)));
     assert_eq!(config.cluster_id, ClusterId::new("0123"));
     assert_eq!(config.probes_addr, Some(ListenAddr::Off));
     assert_eq!(
@@ -90,6 +94,18 @@ fn values_of_the_wrong_type_are_told_what_to_be() {
             "f:2:14: expected a whole number of bytes such as 8388608, found text",
         ],
     );
+    for (text, problem) in [
+        ("soon", "write a duration such as 10m or 1h30m"),
+        (
+            "5s",
+            "a check every 5s is too much for an API server: check every 60s or less often",
+        ),
+    ] {
+        check(
+            &format!("verifyInterval: {text}\n"),
+            &[&format!("f:1:17: {problem}")],
+        );
+    }
     check(
         "[stdout]\n",
         &["f:1:1: a configuration is a mapping such as `sinks: [...]`, this is a list"],

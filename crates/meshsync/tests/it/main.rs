@@ -17,3 +17,4 @@ mod reconfigure;
 
 mod support;
 mod token;
+mod verify;
