@@ -148,6 +148,14 @@ pub(crate) struct RunArgs {
     pub(crate) verify_interval: Option<Duration>,
     #[command(flatten)]
     pub(crate) endpoints: EndpointArgs,
+    /// Say which products are installed, too: records of kind Fingerprint that come, change and go
+    /// like others, and a part of /status
+    #[arg(long)]
+    pub(crate) fingerprints: bool,
+    /// As --fingerprints, with the rules of this folder too; they replace others of the same id. It
+    /// is read again when something in it changes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
 }

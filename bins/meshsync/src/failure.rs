@@ -56,6 +56,12 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&error_chain(self.error.as_ref()))
+    }
+}
+
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = error_chain(&error);

@@ -5,7 +5,7 @@ use meshsync::Config;
 use crate::cli::RunArgs;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
-use crate::{config, pipeline, settings, signals};
+use crate::{config, fingerprint, pipeline, settings, signals};
 
 /// Observes a cluster until told to stop.
 pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Failure> {
@@ -19,8 +19,18 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     if let Some(interval) = args.verify_interval.or(file.verify_interval) {
         builder = builder.verify_interval(interval);
     }
+    let folder = args.rules.as_deref();
+    if args.fingerprints || folder.is_some() {
+        builder = builder.fingerprints(fingerprint::rule_set(folder)?);
+    }
     let meshsync = settings::sinks(builder, &args.sinks, &file)?
         .build()
         .map_err(Failure::configuration)?;
-    pipeline::run(meshsync, settings::endpoints(&args.endpoints, &file), stop).await
+    let handle = meshsync.handle();
+    let endpoints = settings::endpoints(&args.endpoints, &file);
+    let pipeline = Box::pin(pipeline::run(meshsync, endpoints, stop));
+    tokio::select! {
+        result = pipeline => result,
+        never = fingerprint::follow(folder, &handle) => match never {},
+    }
 }

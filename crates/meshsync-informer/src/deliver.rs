@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use meshsync_model::{Change, Context, Deleted, Object};
+use meshsync_model::{Change, Context, Deleted, Object, ObjectRef};
 
 use crate::SinkSet;
 
@@ -28,6 +28,9 @@ pub trait Deliver: Send {
     /// Offers a delete to the sinks of `to`. Returns those that need no more
     /// telling.
     fn delete(&mut self, context: &Context<'_>, deleted: Deleted<'_>, to: SinkSet) -> SinkSet;
+
+    /// Hears that an object has left the picture, whatever sinks are told of it.
+    fn gone(&mut self, _context: &Context<'_>, _object: ObjectRef<'_>) {}
 
     /// Tells the sinks of `to` that they have been given all of a resource.
     fn synced(&mut self, context: &Context<'_>, change: &Change<'_>, to: SinkSet);

@@ -318,6 +318,7 @@ impl<D: Deliver> Picture<D> {
             Deleted::Partial(object) => *object,
         };
         self.designs.note(object, None, &self.status);
+        self.with_context(|context, deliver| deliver.gone(context, object));
         if !self.view.events.deleted {
             return;
         }

@@ -108,6 +108,12 @@ impl Resource {
         }
     }
 
+    /// The resource that fingerprints are told as. No server has it.
+    pub fn fingerprints() -> Self {
+        let gvk = Gvk::new("meshsync.meshery.io", "v1", "Fingerprint");
+        Self::new(gvk, "fingerprints", true)
+    }
+
     /// Its identity across versions.
     pub fn id(&self) -> ResourceId {
         ResourceId::new(&self.gvk.group, &self.plural)

@@ -7,11 +7,13 @@ use std::time::Duration;
 use meshsync_broker::sinks::{channel, open};
 use meshsync_broker::{Sink, SinkUrlError, Wire};
 use meshsync_discovery::Selection;
+use meshsync_fingerprint::{Catalog, CatalogError, Rule};
 use meshsync_informer::{ClusterConfig, Control, Controlled, SINKS_MAX, Timing};
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
 use crate::changes::Changes;
+use crate::fingerprints::{FingerprintChange, Fingerprints, Listener};
 use crate::handle::Handle;
 use crate::monitor::Monitor;
 use crate::run::{RunError, run};
@@ -43,6 +45,8 @@ pub struct Builder {
     pub(crate) fidelity: Fidelity,
     pub(crate) outbox_bytes: usize,
     pub(crate) watch_list: bool,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) fingerprint_listener: Option<Listener>,
     pub(crate) timing: Timing,
     pub(crate) verify_interval: Option<Duration>,
 }
@@ -84,6 +88,9 @@ pub enum BuildError {
         /// What is the least.
         min: Duration,
     },
+    /// Rules that cannot be used.
+    #[error("failed to use the rules for fingerprints")]
+    Rules(#[from] CatalogError),
 }
 
 const OUTBOX_BYTES_MIN: usize = 64 << 10;
@@ -99,6 +106,8 @@ impl Default for Builder {
             fidelity: Fidelity::default(),
             outbox_bytes: OUTBOX_BYTES,
             watch_list: true,
+            rules: Vec::new(),
+            fingerprint_listener: None,
             timing: Timing::default(),
             verify_interval: None,
         }
@@ -194,6 +203,39 @@ impl Builder {
         self
     }
 
+    /// Tells from the objects which products are installed, by these rules; a later
+    /// rule takes the place of an earlier one of the same id. They are told like
+    /// other objects, as [`Resource::fingerprints`](crate::model::Resource::fingerprints),
+    /// to every sink but those that take Meshery messages. The rules that come with
+    /// the program are [`builtin_rules`](crate::fingerprint::builtin_rules). Default:
+    /// none, and then nothing is looked at.
+    #[must_use]
+    pub fn fingerprints(mut self, rules: impl IntoIterator<Item = Rule>) -> Self {
+        for rule in rules {
+            self = self.fingerprint(rule);
+        }
+        self
+    }
+
+    /// Adds one rule to [`Builder::fingerprints`].
+    #[must_use]
+    pub fn fingerprint(mut self, rule: Rule) -> Self {
+        self.rules.retain(|known| known.id != rule.id);
+        self.rules.push(rule);
+        self
+    }
+
+    /// Calls `listener` when a fingerprint appears, changes or goes. It must not
+    /// block: verdicts wait for it.
+    #[must_use]
+    pub fn on_fingerprint(
+        mut self,
+        listener: impl FnMut(&FingerprintChange) + Send + 'static,
+    ) -> Self {
+        self.fingerprint_listener = Some(Box::new(listener));
+        self
+    }
+
     /// Checks the description. Nothing is connected yet.
     ///
     /// # Errors
@@ -219,10 +261,16 @@ impl Builder {
                 bytes: self.outbox_bytes,
             });
         }
+        let prints = if self.rules.is_empty() {
+            None
+        } else {
+            let catalog = Catalog::compile(self.rules.clone())?;
+            Some(Arc::new(Fingerprints::new(Arc::new(catalog))))
+        };
         let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
         let (control, controlled) = Control::new(self.selection.clone());
         Ok(MeshSync {
-            monitor: Monitor::new(outlets, self.secrets),
+            monitor: Monitor::new(outlets, self.secrets, prints),
             builder: self,
             control,
             controlled,

@@ -11,6 +11,7 @@ use meshsync_model::{
     Change, ContentHash, Context, Deleted, Object, ObjectKey, ObjectRef, Resource, Secrets,
 };
 
+use crate::fingerprints::Watcher;
 use crate::outlets::{OutletRoom, Outlets};
 
 /// One resource task's way to the sinks. Every format is encoded at most once
@@ -25,6 +26,7 @@ pub(crate) struct Dispatcher {
     /// One payload in the making, reused: what leaves is exactly as long as it is.
     scratch: Vec<u8>,
     resource: Option<Arc<Resource>>,
+    prints: Option<Watcher>,
 }
 
 /// What has been made of one change so far.
@@ -45,7 +47,14 @@ impl Dispatcher {
             body: Vec::new(),
             scratch: Vec::new(),
             resource: None,
+            prints: None,
         }
+    }
+
+    /// Lets what is installed be told from the objects that pass.
+    pub(crate) fn watched_by(mut self, prints: Option<Watcher>) -> Self {
+        self.prints = prints;
+        self
     }
 
     fn resource(&mut self, context: &Context<'_>) -> Arc<Resource> {
@@ -125,6 +134,9 @@ impl Deliver for Dispatcher {
         to: SinkSet,
         given: SinkSet,
     ) -> SinkSet {
+        if let Some(prints) = &mut self.prints {
+            prints.see(context, object);
+        }
         let resource = self.resource(context);
         let key = key_of(&resource, object.object_ref());
         let mut encoded = Encoded::default();
@@ -155,6 +167,12 @@ impl Deliver for Dispatcher {
             }
         }
         taken
+    }
+
+    fn gone(&mut self, context: &Context<'_>, object: ObjectRef<'_>) {
+        if let Some(prints) = &mut self.prints {
+            prints.gone(context, object);
+        }
     }
 
     fn delete(&mut self, context: &Context<'_>, deleted: Deleted<'_>, to: SinkSet) -> SinkSet {

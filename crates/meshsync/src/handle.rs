@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use meshsync_broker::{Outlet, Wire};
 use meshsync_discovery::Selection;
+use meshsync_fingerprint::{Catalog, CatalogError, Rule};
 use meshsync_informer::{Busy, Control};
 use meshsync_model::Secrets;
 use meshsync_model::wire::meshery::Fidelity;
@@ -48,6 +49,21 @@ impl Replaying {
     pub async fn finished(mut self) {
         while self.0.recv().await.is_some() {}
     }
+}
+
+/// Why rules were not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RulesError {
+    /// The pipeline was built without rules.
+    #[error("fingerprints are off: give the builder rules to begin with")]
+    Off,
+    /// The rules cannot be used.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// Too many readings wait.
+    #[error(transparent)]
+    Busy(#[from] Busy),
 }
 
 impl Handle {
@@ -97,6 +113,28 @@ impl Handle {
     /// When too many such readings wait already.
     pub fn store(&self, subject: &str) -> Result<Replaying, Busy> {
         self.replay(&Form::Batches(subject.into()))
+    }
+
+    /// Tells products by other rules, beside those in use until every object has
+    /// been looked at with them; then they take over at once. Only resources that
+    /// rules look at are read again, in pages. Of several sets in quick succession
+    /// the last one counts.
+    ///
+    /// # Errors
+    ///
+    /// When the rules cannot be used, the pipeline was built without any, or too
+    /// many readings wait already. The rules in use stay.
+    pub fn set_fingerprints(&self, rules: Vec<Rule>) -> Result<(), RulesError> {
+        let Some(prints) = self.monitor.fingerprint_engine() else {
+            return Err(RulesError::Off);
+        };
+        let change = prints.prepare(Arc::new(Catalog::compile(rules)?));
+        let reader = change.clone();
+        let asked = self.control.read(move |resource| reader.reader(resource));
+        if asked.is_err() {
+            change.cancel();
+        }
+        Ok(asked?)
     }
 
     fn replay(&self, form: &Form) -> Result<Replaying, Busy> {

@@ -64,6 +64,7 @@ mod changes;
 #[cfg(feature = "config")]
 mod config;
 mod dispatch;
+mod fingerprints;
 mod full_sync;
 mod handle;
 #[cfg(feature = "admin")]
@@ -80,7 +81,8 @@ pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
 #[cfg(feature = "config")]
 pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError, SinkUrl};
-pub use handle::{Handle, Replaying};
+pub use fingerprints::FingerprintChange;
+pub use handle::{Handle, Replaying, RulesError};
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
 pub use source::{SourceUrlError, parse_source};
@@ -94,6 +96,7 @@ pub use meshsync_broker::{
 pub use meshsync_discovery::{
     EventRule, Events, Managed, NamespaceSelection, Pattern, PatternError, Selection,
 };
+pub use meshsync_fingerprint as fingerprint;
 pub use meshsync_informer::ConfigError as ClusterConfigError;
 pub use meshsync_informer::{
     Busy, ClusterConfig, RequestError, ResourceSnapshot, ResourceState, ScopeError, Timing,

@@ -5,11 +5,13 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use meshsync_broker::SinkStatus;
+use meshsync_fingerprint::Verdict;
 use meshsync_informer::{ResourceSnapshot, StatusBoard};
 use meshsync_model::{ClusterId, Secrets};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::fingerprints::Fingerprints;
 use crate::outlets::Outlets;
 
 /// A view of a pipeline's status. Cheap to clone; reading it costs the pipeline
@@ -29,6 +31,7 @@ struct Shared {
     /// URL of the API server and identity of the cluster, once known.
     cluster: OnceLock<(String, ClusterId)>,
     full_sync: watch::Sender<bool>,
+    prints: Option<Arc<Fingerprints>>,
 }
 
 /// A moment of a sink.
@@ -52,7 +55,11 @@ pub struct OutboxSnapshot {
 }
 
 impl Monitor {
-    pub(crate) fn new(outlets: Arc<Outlets>, secrets: Secrets) -> Self {
+    pub(crate) fn new(
+        outlets: Arc<Outlets>,
+        secrets: Secrets,
+        prints: Option<Arc<Fingerprints>>,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 started: SystemTime::now(),
@@ -61,6 +68,7 @@ impl Monitor {
                 secrets,
                 cluster: OnceLock::new(),
                 full_sync: watch::Sender::new(false),
+                prints,
             }),
         }
     }
@@ -117,6 +125,17 @@ impl Monitor {
         }
     }
 
+    /// What is installed, as far as it was worked out; nothing without
+    /// [`Builder::fingerprints`](crate::Builder::fingerprints).
+    pub fn fingerprints(&self) -> Arc<[Arc<Verdict>]> {
+        let prints = self.shared.prints.as_ref();
+        prints.map_or_else(Arc::default, |prints| prints.verdicts())
+    }
+
+    pub(crate) fn fingerprint_engine(&self) -> Option<Arc<Fingerprints>> {
+        self.shared.prints.clone()
+    }
+
     /// The status as one document.
     pub fn document(&self) -> StatusDocument {
         StatusDocument::of(self)
@@ -158,6 +177,52 @@ pub struct StatusDocument {
     objects: u64,
     resources: Vec<ResourcePart>,
     sinks: Vec<SinkPart>,
+    /// None where nobody asked for them.
+    fingerprints: Option<FingerprintsPart>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FingerprintsPart {
+    /// How many rules are in use.
+    rules: usize,
+    /// How many objects say something.
+    objects: usize,
+    products: Vec<ProductPart>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProductPart {
+    product: String,
+    version: Option<String>,
+    state: &'static str,
+    namespace: Option<String>,
+    instance: String,
+}
+
+/// So many products a status names.
+const PRODUCTS_MAX: usize = 1_000;
+
+impl FingerprintsPart {
+    fn of(prints: &Fingerprints) -> Self {
+        let verdicts = prints.verdicts();
+        let products = verdicts
+            .iter()
+            .take(PRODUCTS_MAX)
+            .map(|verdict| ProductPart {
+                product: verdict.product.clone(),
+                version: verdict.version.clone(),
+                state: verdict.state.as_str(),
+                namespace: verdict.namespace.clone(),
+                instance: verdict.instance.clone(),
+            });
+        Self {
+            rules: prints.catalog().rules().len(),
+            objects: prints.objects(),
+            products: products.collect(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -248,6 +313,10 @@ impl StatusDocument {
             objects: resources.iter().map(|resource| resource.objects).sum(),
             resources,
             sinks: monitor.sinks().into_iter().map(SinkPart::of).collect(),
+            fingerprints: monitor
+                .fingerprint_engine()
+                .as_deref()
+                .map(FingerprintsPart::of),
         }
     }
 }

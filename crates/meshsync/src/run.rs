@@ -3,6 +3,7 @@
 //! | task | when it fails | when it is cancelled |
 //! |---|---|---|
 //! | fleet (one task per resource below it) | the pipeline ends with the error | each resource's task ends at its next await; the picture stays as it is |
+//! | fingerprints | they have no failures | dropped |
 //! | full-sync announcer | it has no failures | dropped |
 //! | one runner per sink | that sink is closed, by a panic too, the others go on; the pipeline ends when none is left | it sends what waits, for ten seconds at most, and says goodbye, for two |
 //!
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::builder::{BuildError, Builder};
 use crate::dispatch::Dispatcher;
+use crate::fingerprints::{self, Fingerprints};
 use crate::full_sync;
 use crate::monitor::Monitor;
 use crate::outlets::Outlets;
@@ -182,7 +184,7 @@ fn start_sinks(
 
 /// Observes until told to stop, or the last sink is closed.
 async fn observe(
-    builder: Builder,
+    mut builder: Builder,
     config: FleetConfig,
     monitor: &Monitor,
     sinks: &mut Sinks,
@@ -205,13 +207,32 @@ async fn observe(
             std::future::pending::<()>().await;
         }
     };
+    let fingerprints = {
+        let prints = monitor.fingerprint_engine();
+        let (board, outlets) = (Arc::clone(monitor.board()), monitor.outlets());
+        let (scope, planned) = (config.scope.clone(), planned.clone());
+        let listener = builder.fingerprint_listener.take();
+        async move {
+            planned.cancelled().await;
+            if let Some(prints) = prints {
+                fingerprints::tell(prints, board, outlets, scope, listener).await;
+            }
+            std::future::pending::<()>().await;
+        }
+    };
     let fleet = Fleet::new(config, Arc::clone(monitor.board()));
     let outlets = monitor.outlets();
     let (secrets, fidelity) = (builder.secrets, builder.fidelity);
-    let deliver = move || Dispatcher::new(Arc::clone(&outlets), secrets, fidelity);
+    let prints = monitor.fingerprint_engine();
+    let watching = prints.clone();
+    let deliver = move || {
+        let watcher = watching.as_ref().map(Fingerprints::watcher);
+        Dispatcher::new(Arc::clone(&outlets), secrets, fidelity).watched_by(watcher)
+    };
     let fleet = fleet.run(deliver, move || planned.cancel(), halt.clone());
     let mut fleet = pin!(fleet);
     let mut announce = pin!(announce);
+    let mut fingerprints = pin!(fingerprints);
     let mut stop = pin!(stop);
     let mut broken = None;
     let ended = loop {
@@ -219,6 +240,7 @@ async fn observe(
         tokio::select! {
             result = &mut fleet => break Some(result),
             () = &mut announce => {}
+            () = &mut fingerprints => {}
             () = &mut stop => break None,
             Some(ended) = sinks.ended(), if some_sink => {
                 if let Err(error @ SinkError::Broken { .. }) = ended {

@@ -3,13 +3,15 @@
 mod input;
 mod live;
 mod output;
+mod reload;
 mod rules;
 
 use std::sync::Arc;
 
 use meshsync_fingerprint::{Engine, State};
 
-pub(crate) use self::rules::rules;
+pub(crate) use self::reload::follow;
+pub(crate) use self::rules::{rule_set, rules};
 use crate::cli::{FingerprintArgs, StateArg};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};

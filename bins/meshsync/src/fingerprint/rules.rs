@@ -45,13 +45,18 @@ fn test(dir: &Path) -> Result<(), Failure> {
 
 /// The rules of the program, and over them those of a folder, by id.
 pub(super) fn catalog(dir: Option<&Path>) -> Result<Catalog, Failure> {
+    Catalog::compile(rule_set(dir)?).map_err(Failure::configuration)
+}
+
+/// The same rules, before they are compiled.
+pub(crate) fn rule_set(dir: Option<&Path>) -> Result<Vec<Rule>, Failure> {
     let mut rules = builtin_rules().map_err(problems)?;
     if let Some(dir) = dir {
         let own = read(dir)?;
         rules.retain(|rule| own.iter().all(|other| other.id != rule.id));
         rules.extend(own);
     }
-    Catalog::compile(rules).map_err(Failure::configuration)
+    Ok(rules)
 }
 
 /// Reads the rules of a folder, or everything that is wrong with them.

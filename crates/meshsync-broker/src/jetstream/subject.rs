@@ -1,12 +1,13 @@
 //! Subjects: where in the stream something is.
 //!
-//! `meshsync.v1.<scope>.obj.<group>.<plural>.<namespace>.<name>` for objects and
+//! `meshsync.v1.<scope>.obj.<group>.<plural>.<namespace>.<name>` for objects,
+//! `meshsync.v1.<scope>.fp.<product>.<namespace>/<instance>` for fingerprints and
 //! `meshsync.v1.<scope>.ctl.…` for everything else. The version of a resource is
 //! no part of it: an object that is served at another version is the same object.
 
 use std::fmt;
 
-use meshsync_model::{ObjectKey, ResourceId};
+use meshsync_model::{ObjectKey, Resource, ResourceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What all subjects of the state stream begin with.
@@ -107,6 +108,18 @@ fn parse(subject: &str) -> Option<Subject> {
                 name: decode(name)?.into(),
             },
         }),
+        ["fp", product, instance] => {
+            let (product, instance) = (decode(product)?, decode(instance)?);
+            let (namespace, instance) = instance.split_once('/')?;
+            Some(Subject::Object {
+                scope,
+                key: ObjectKey {
+                    resource: Resource::fingerprints().id(),
+                    namespace: (!namespace.is_empty()).then(|| namespace.into()),
+                    name: format!("{product}/{instance}").into(),
+                },
+            })
+        }
         ["ctl", "synced"] => Some(Subject::FullSync { scope }),
         ["ctl", "writer", ..] => Some(Subject::Claim { scope }),
         ["ctl", group, plural] => Some(Subject::Synced {
@@ -146,6 +159,16 @@ fn token(text: &str) -> impl fmt::Display + '_ {
 const NONE_SET: &AsciiSet = &ESCAPED.remove(b'_');
 
 pub(crate) fn object(scope: &str, key: &ObjectKey) -> String {
+    if let Some((product, instance)) = fingerprint_of(key) {
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let instance = format!("{namespace}/{instance}");
+        return format!(
+            "{STATE}.{}.fp.{}.{}",
+            token(scope),
+            token(product),
+            token(&instance)
+        );
+    }
     format!(
         "{STATE}.{}.obj.{}.{}.{}.{}",
         token(scope),
@@ -154,6 +177,11 @@ pub(crate) fn object(scope: &str, key: &ObjectKey) -> String {
         token(key.namespace.as_deref().unwrap_or_default()),
         token(&key.name)
     )
+}
+
+/// Product and instance of a fingerprint, whose name is both.
+fn fingerprint_of(key: &ObjectKey) -> Option<(&str, &str)> {
+    (key.resource == Resource::fingerprints().id()).then(|| key.name.split_once('/'))?
 }
 
 /// All objects of a cluster, or of one of its resources.
@@ -222,6 +250,16 @@ mod tests {
         check(
             key("apps.example.com", "things", None, "a.b:c*d>e%f g_"),
             "meshsync.v1.s-1.obj.apps%2Eexample%2Ecom.things._.a%2Eb%3Ac%2Ad%3Ee%25f%20g%5F",
+        );
+        let print = Resource::fingerprints();
+        check(
+            key(
+                &print.gvk.group,
+                &print.plural,
+                Some("data"),
+                "redis/blue.1",
+            ),
+            "meshsync.v1.s-1.fp.redis.data%2Fblue%2E1",
         );
         check(
             key("", "namespaces", None, "_"),

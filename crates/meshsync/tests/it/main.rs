@@ -9,6 +9,7 @@ mod cluster;
 mod debts;
 mod e2e;
 mod faults;
+mod fingerprints;
 mod jetstream;
 mod malformed;
 mod nats;
