@@ -12,12 +12,12 @@ use serde_json::json;
 
 use crate::{
     api::{GroupResource, builtin_catalog},
+    auth::{User, ensure_default_roles},
     error::{LoadError, SimError},
     generate::{Generate, generate},
-    http::listen,
+    http::{Tls, listen},
     load::{ensure_namespace, load_capture, load_manifests},
-    requests::RequestLog,
-    shared::Shared,
+    shared::{Settings, Shared},
     sim::Sim,
     store::{Store, WriteOptions},
 };
@@ -50,6 +50,9 @@ pub struct SimBuilder {
     watch_lag_max: u64,
     request_log: usize,
     token: Option<String>,
+    users: Vec<(String, User)>,
+    rbac: bool,
+    tls: bool,
     watch_list: bool,
     aggregated_discovery: bool,
 }
@@ -68,6 +71,9 @@ impl Default for SimBuilder {
             watch_lag_max: 10_000,
             request_log: 10_000,
             token: None,
+            users: Vec::new(),
+            rbac: false,
+            tls: false,
             watch_list: true,
             aggregated_discovery: true,
         }
@@ -153,7 +159,27 @@ impl SimBuilder {
         self
     }
 
-    /// Requires a bearer token.
+    /// Serves HTTPS, with a certificate authority of its own ([`Sim::ca_certificate`]).
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Allows only what the Roles, ClusterRoles and bindings of the cluster allow. The default
+    /// roles of a real server (`cluster-admin`, `view`, `edit`, `system:discovery`, ...) are added
+    /// unless they are there.
+    pub fn rbac(mut self) -> Self {
+        self.rbac = true;
+        self
+    }
+
+    /// Accepts a token as a user's. [`Sim::users`] does the same while the simulator runs.
+    pub fn user(mut self, token: impl Into<String>, user: User) -> Self {
+        self.users.push((token.into(), user));
+        self
+    }
+
+    /// Requires a bearer token; its bearer is an administrator.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
@@ -175,17 +201,30 @@ impl SimBuilder {
     ///
     /// # Errors
     ///
-    /// [`SimError::Bind`] when the address cannot be bound.
+    /// [`SimError::Bind`] when the address cannot be bound, [`SimError::Tls`] when no certificate
+    /// can be made.
     pub async fn start(mut self) -> Result<Sim, SimError> {
+        if self.rbac {
+            ensure_default_roles(&mut self.store);
+        }
         self.store.begin_history(self.history);
-        let log = RequestLog::new(self.request_log);
-        let shared = Shared::new(
-            self.store,
-            log,
-            self.bookmark_interval,
-            self.watch_lag_max,
-            self.version,
-        );
+        let tls = self
+            .tls
+            .then(|| Tls::new(self.bind.ip()))
+            .transpose()
+            .map_err(|error| SimError::Tls(error.into()))?;
+        let settings = Settings {
+            request_log: self.request_log,
+            bookmark_interval: self.bookmark_interval,
+            watch_lag_max: self.watch_lag_max,
+            version: self.version,
+            rbac: self.rbac,
+            tls,
+        };
+        let shared = Shared::new(self.store, settings);
+        for (token, user) in self.users {
+            shared.users.accept(token, user);
+        }
         let faults = &shared.faults;
         faults.require_token(self.token.as_deref());
         self.unavailable_groups

@@ -49,6 +49,9 @@ pub enum SimError {
     /// An input was unusable.
     #[error("load the cluster")]
     Load(#[from] LoadError),
+    /// TLS could not be set up.
+    #[error("set up TLS")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The address could not be bound.
     #[error("listen on {addr}")]
     Bind {

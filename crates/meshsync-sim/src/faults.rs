@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::api::{GroupResource, Status};
+use crate::api::{Forbidden, GroupResource, Status};
 
 /// How an open watch is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +89,11 @@ impl Failure {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestFacts<'a> {
     pub(crate) resource: Option<&'a GroupResource>,
-    pub(crate) namespace: Option<&'a str>,
+    pub(crate) subresource: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
     pub(crate) verb: &'a str,
-    pub(crate) bearer: Option<&'a str>,
+    pub(crate) user: &'a str,
 }
 
 /// A refusal and its `Retry-After`.
@@ -177,7 +179,8 @@ impl Faults {
         self.flow.send_replace(Flow::default());
     }
 
-    /// Requires this bearer token from now on; `None` lets everyone in.
+    /// Requires this bearer token from now on, or one of [`Users`](crate::Users); its bearer is an
+    /// administrator. `None` takes the requirement back.
     pub fn require_token(&self, token: Option<&str>) {
         self.switches().token = token.map(str::to_owned);
     }
@@ -277,12 +280,6 @@ impl Faults {
     /// The one question every request asks: is it refused?
     pub(crate) fn refusal(&self, facts: RequestFacts<'_>) -> Option<Refusal> {
         let mut switches = self.switches();
-        if switches.token.is_some() && switches.token.as_deref() != facts.bearer {
-            return Some(Refusal {
-                status: Status::unauthorized(),
-                retry_after: None,
-            });
-        }
         let gr = facts.resource?;
         if switches.unavailable_groups.contains(&gr.group) {
             return Some(Refusal {
@@ -301,7 +298,15 @@ impl Faults {
             *times -= 1;
         }
         let status = match failure.code {
-            403 => Status::forbidden(facts.verb, gr, facts.namespace),
+            403 => {
+                let object = Forbidden {
+                    gr,
+                    subresource: facts.subresource,
+                    namespace: facts.namespace,
+                    name: facts.name,
+                };
+                Status::forbidden(facts.user, facts.verb, &object, "")
+            }
             code => Status::forced(code),
         };
         Some(Refusal {

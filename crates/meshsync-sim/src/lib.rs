@@ -28,11 +28,13 @@
 //! - No global state and no signals; every task ends with its [`Sim`].
 
 mod api;
+mod auth;
 mod builder;
 mod error;
 mod faults;
 mod generate;
 mod http;
+mod kubeconfig;
 mod load;
 mod requests;
 mod shared;
@@ -41,9 +43,11 @@ mod store;
 mod tasks;
 
 pub use api::{GroupResource, Status};
+pub use auth::{User, Users};
 pub use builder::{KUBE_SYSTEM_UID, SimBuilder};
 pub use error::{LoadError, SimError, WriteError};
 pub use faults::{CutStyle, Failure, FaultScope, Faults};
 pub use generate::{Churn, Generate};
+pub use kubeconfig::Credential;
 pub use requests::{LoggedRequest, RequestLog};
 pub use sim::{Sim, SnapshotObject, Written};

@@ -21,6 +21,9 @@ pub struct LoggedRequest {
     pub user_agent: String,
     /// `Accept`; empty when absent.
     pub accept: String,
+    /// Who asked, for example `system:serviceaccount:default:reader`; empty when the token was
+    /// refused.
+    pub user: String,
 }
 
 impl LoggedRequest {

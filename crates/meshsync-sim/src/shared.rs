@@ -7,13 +7,23 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{faults::Faults, requests::RequestLog, store::Store};
+use crate::{
+    auth::{Authorizer, Users},
+    faults::Faults,
+    http::Tls,
+    requests::RequestLog,
+    store::Store,
+};
 
 /// State of one simulator.
 #[derive(Debug)]
 pub(crate) struct Shared {
     store: RwLock<Store>,
     pub(crate) faults: Faults,
+    pub(crate) users: Users,
+    pub(crate) authorizer: Authorizer,
+    /// Present when the server speaks TLS.
+    pub(crate) tls: Option<Tls>,
     pub(crate) requests: RequestLog,
     pub(crate) bookmark_interval: Duration,
     /// A watch this many changes behind is closed.
@@ -22,22 +32,29 @@ pub(crate) struct Shared {
     pub(crate) version: Bytes,
 }
 
+/// What a simulator does the same way from start to end.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) request_log: usize,
+    pub(crate) bookmark_interval: Duration,
+    pub(crate) watch_lag_max: u64,
+    pub(crate) version: Bytes,
+    pub(crate) rbac: bool,
+    pub(crate) tls: Option<Tls>,
+}
+
 impl Shared {
-    pub(crate) fn new(
-        store: Store,
-        requests: RequestLog,
-        bookmark_interval: Duration,
-        watch_lag_max: u64,
-        version: Bytes,
-    ) -> Self {
-        let faults = Faults::default();
+    pub(crate) fn new(store: Store, settings: Settings) -> Self {
         Self {
             store: RwLock::new(store),
-            faults,
-            requests,
-            bookmark_interval,
-            watch_lag_max,
-            version,
+            faults: Faults::default(),
+            users: Users::default(),
+            authorizer: Authorizer::new(settings.rbac),
+            tls: settings.tls,
+            requests: RequestLog::new(settings.request_log),
+            bookmark_interval: settings.bookmark_interval,
+            watch_lag_max: settings.watch_lag_max,
+            version: settings.version,
         }
     }
 

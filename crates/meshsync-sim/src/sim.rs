@@ -10,11 +10,13 @@ use serde_json::Value;
 
 use crate::{
     api::{GroupResource, Status, split_api_version},
+    auth::{User, Users},
     builder::SimBuilder,
     error::{SimError, WriteError},
     faults::Faults,
     generate::{Churn, churn},
     http::{Listener, listen},
+    kubeconfig::{Credential, kubeconfig},
     requests::RequestLog,
     shared::Shared,
     store::{DeleteOptions, Object, Store, WriteOptions, decode, merge_patch, object_key},
@@ -98,19 +100,41 @@ impl Sim {
 
     /// The URL served, without a trailing slash.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        let scheme = match self.shared.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{}", self.addr)
     }
 
-    /// A kubeconfig for this simulator, with the token it requires now.
+    /// The certificate of the authority that signed the server's, as PEM; `None` without TLS.
+    pub fn ca_certificate(&self) -> Option<&str> {
+        self.shared.tls.as_ref().map(|tls| tls.ca_pem.as_str())
+    }
+
+    /// The tokens accepted, and whom they stand for.
+    pub fn users(&self) -> &Users {
+        &self.shared.users
+    }
+
+    /// A kubeconfig for this simulator: with the token it requires now, with one for an
+    /// administrator where RBAC is enforced, else without.
     pub fn kubeconfig(&self) -> String {
-        let user = match self.shared.faults.token() {
-            Some(token) => format!("{{token: {}}}", Value::from(token)),
-            None => "{}".to_owned(),
-        };
-        format!(
-            "apiVersion: v1\nkind: Config\nclusters:\n- name: sim\n  cluster: {{server: \"{}\"}}\nusers:\n- name: sim\n  user: {user}\ncontexts:\n- name: sim\n  context: {{cluster: sim, user: sim}}\ncurrent-context: sim\n",
-            self.url()
-        )
+        match self.shared.faults.token() {
+            Some(token) => self.kubeconfig_with(Credential::Token(&token)),
+            None if self.shared.authorizer.enforces() => self.kubeconfig_as(User::admin()),
+            None => self.kubeconfig_with(Credential::None),
+        }
+    }
+
+    /// A kubeconfig with a new token for a user.
+    pub fn kubeconfig_as(&self, user: User) -> String {
+        self.kubeconfig_with(Credential::Token(&self.users().issue(user)))
+    }
+
+    /// A kubeconfig with the given credential.
+    pub fn kubeconfig_with(&self, credential: Credential<'_>) -> String {
+        kubeconfig(&self.url(), self.ca_certificate(), credential)
     }
 
     /// Faults to switch on and off.

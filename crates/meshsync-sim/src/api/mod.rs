@@ -17,6 +17,7 @@ pub(crate) use discovery_doc::{
 };
 pub(crate) use options::{ListOptions, Match, Query};
 pub(crate) use selector::{FieldSelector, LabelSelector};
+pub(crate) use status::Forbidden;
 pub use status::Status;
 
 /// A resource by its API group and plural name: the unit of storage and of faults.

@@ -19,6 +19,15 @@ pub struct Status {
     pub continue_token: Option<String>,
 }
 
+/// What a refusal names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Forbidden<'a> {
+    pub(crate) gr: &'a GroupResource,
+    pub(crate) subresource: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+}
+
 impl std::fmt::Display for Status {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.code, self.message)
@@ -47,20 +56,48 @@ impl Status {
         Self::new(401, "Unauthorized", "Unauthorized")
     }
 
-    pub(crate) fn forbidden(verb: &str, gr: &GroupResource, namespace: Option<&str>) -> Self {
-        let place = match namespace {
-            Some(ns) => format!("in the namespace \"{ns}\""),
-            None => "at the cluster scope".to_owned(),
+    /// A refusal by the authoriser. `resource` is the plural, with `/subresource` if there is one;
+    /// an empty namespace is the cluster scope.
+    pub(crate) fn forbidden(user: &str, verb: &str, object: &Forbidden<'_>, reason: &str) -> Self {
+        let (gr, name) = (object.gr, object.name);
+        let place = match object.namespace {
+            "" => "at the cluster scope".to_owned(),
+            namespace => format!("in the namespace \"{namespace}\""),
+        };
+        let named = if name.is_empty() {
+            String::new()
+        } else {
+            format!(" \"{name}\"")
+        };
+        let resource = match object.subresource {
+            "" => gr.plural.clone(),
+            subresource => format!("{}/{subresource}", gr.plural),
+        };
+        let because = if reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {reason}")
         };
         Self::new(
             403,
             "Forbidden",
             format!(
-                "{} is forbidden: User \"viewer\" cannot {verb} resource \"{}\" in API group \"{}\" {place}",
-                gr, gr.plural, gr.group
+                "{gr}{named} is forbidden: User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"{}\" {place}{because}",
+                gr.group
             ),
         )
-        .with_details(kind_details(gr, None))
+        .with_details(kind_details(gr, Some(name).filter(|name| !name.is_empty())))
+    }
+
+    /// A refusal of a path that is no resource.
+    pub(crate) fn forbidden_path(user: &str, verb: &str, path: &str, reason: &str) -> Self {
+        let because = if reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {reason}")
+        };
+        let message = format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\"{because}");
+        Self::new(403, "Forbidden", message).with_details(json!({}))
     }
 
     pub(crate) fn no_resource() -> Self {

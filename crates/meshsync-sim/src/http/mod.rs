@@ -2,6 +2,7 @@
 
 mod accept;
 mod discovery;
+mod identity;
 mod list;
 mod objects;
 mod openapi;
@@ -11,7 +12,9 @@ mod router;
 mod server;
 mod table;
 mod target;
+mod tls;
 mod token;
 mod watch;
 
 pub(crate) use server::{Listener, listen};
+pub(crate) use tls::Tls;

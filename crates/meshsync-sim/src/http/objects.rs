@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     api::{GroupResource, Query, Status, split_api_version},
+    auth::{User, review, token_request},
     load::yaml_documents,
     shared::Shared,
     store::{
@@ -28,6 +29,7 @@ pub(crate) struct ObjectRequest {
     pub(crate) gr: GroupResource,
     pub(crate) framing: Framing,
     pub(crate) representation: Representation,
+    pub(crate) user: User,
     pub(crate) namespace: String,
     pub(crate) name: Option<String>,
     pub(crate) subresource: Option<String>,
@@ -55,6 +57,9 @@ impl ObjectRequest {
                 Ok(self.reply(200, &object))
             }
             ("POST", None) => self.create(shared),
+            ("POST", Some(name)) if self.subresource.as_deref() == Some("token") => {
+                self.token(shared, &name)
+            }
             ("PUT", Some(name)) => {
                 let object = self.object_body(Some(&name))?;
                 let written = shared.write().update(
@@ -72,8 +77,33 @@ impl ObjectRequest {
         }
     }
 
+    /// A token for the ServiceAccount named.
+    fn token(&self, shared: &Shared, name: &str) -> Result<Response<Body>, Status> {
+        let request = self.read_body()?;
+        let known = shared
+            .read()
+            .get(&self.gr, &object_key(&self.namespace, name))
+            .is_some();
+        if !known {
+            return Err(Status::not_found(&self.gr, name));
+        }
+        let answer = token_request(&shared.users, &self.namespace, name, &request);
+        Ok(reply_json(201, &answer))
+    }
+
     fn create(&self, shared: &Shared) -> Result<Response<Body>, Status> {
         let object = self.object_body(None)?;
+        let answer = review(
+            &shared.read(),
+            &shared.authorizer,
+            &shared.users,
+            &self.user,
+            &self.gr,
+            &object,
+        );
+        if let Some(answer) = answer {
+            return Ok(reply_json(201, &answer?));
+        }
         let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
         if !namespace.is_empty() && namespace != self.namespace {
             return Err(Status::bad_request(
@@ -168,17 +198,20 @@ impl ObjectRequest {
         })
     }
 
+    fn read_body(&self) -> Result<Value, Status> {
+        if !self.content_type.contains("protobuf") {
+            return parse(&self.body, self.content_type.contains("yaml"));
+        }
+        decode_protobuf(&self.body).ok_or_else(|| {
+            Status::unsupported_media(
+                "of protobuf, the simulator reads only a few kinds; send JSON",
+            )
+        })
+    }
+
     /// The body as an object of the right kind.
     fn object_body(&self, name: Option<&str>) -> Result<Value, Status> {
-        let object = if self.content_type.contains("protobuf") {
-            decode_protobuf(&self.body).ok_or_else(|| {
-                Status::unsupported_media(
-                    "of protobuf, the simulator reads only a few kinds; send JSON",
-                )
-            })?
-        } else {
-            parse(&self.body, self.content_type.contains("yaml"))?
-        };
+        let object = self.read_body()?;
         let kind = object["kind"].as_str().unwrap_or_default();
         if !kind.is_empty() && kind != self.framing.kind {
             return Err(Status::bad_request(format!(

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     accept::{Representation, representation},
     discovery::{discovery, unknown_path},
+    identity::{attributes, authenticate, authorize, impersonate},
     list::{ListRequest, list},
     objects::ObjectRequest,
     reply::Body,
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     api::{GroupResource, ListOptions, Query, Status},
+    auth::User,
     faults::RequestFacts,
     requests::LoggedRequest,
     shared::Shared,
@@ -44,8 +46,9 @@ pub(crate) async fn route(
         status: 0,
         user_agent: header_text(request.headers(), &header::USER_AGENT).to_owned(),
         accept: header_text(request.headers(), &header::ACCEPT).to_owned(),
+        user: String::new(),
     };
-    let response = answer(&shared, request, stop)
+    let response = answer(&shared, request, stop, &mut entry)
         .await
         .unwrap_or_else(Response::from);
     entry.status = response.status().as_u16();
@@ -71,10 +74,10 @@ async fn answer(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
     stop: CancellationToken,
+    entry: &mut LoggedRequest,
 ) -> Result<Response<Body>, Status> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    let bearer = header_text(&parts.headers, &header::AUTHORIZATION).strip_prefix("Bearer ");
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let target = Target::parse(path);
     let gr = target
@@ -82,17 +85,33 @@ async fn answer(
         .map(|t| GroupResource::new(t.group.as_str(), t.plural.as_str()));
     let verb = verb(&parts.method, target.as_ref(), &query);
     let health = matches!(path, "/healthz" | "/livez" | "/readyz" | "/version");
-    if !health {
-        let namespace = target.as_ref().and_then(|t| t.namespace.as_deref());
-        let facts = RequestFacts {
-            resource: gr.as_ref(),
-            namespace,
-            verb,
-            bearer,
-        };
-        if let Some(refusal) = shared.faults.refusal(facts) {
-            return Ok(refusal.into());
-        }
+    let user = if health && !parts.headers.contains_key(header::AUTHORIZATION) {
+        User::anonymous()
+    } else {
+        let user = authenticate(shared, &parts.headers)?;
+        impersonate(shared, &parts.headers, user)?
+    };
+    entry.user.clone_from(&user.name);
+    let target_part = |part: fn(&Target) -> &Option<String>| {
+        target
+            .as_ref()
+            .and_then(|target| part(target).as_deref())
+            .unwrap_or_default()
+    };
+    let facts = RequestFacts {
+        resource: gr.as_ref(),
+        subresource: target_part(|target| &target.subresource),
+        namespace: target_part(|target| &target.namespace),
+        name: target_part(|target| &target.name),
+        verb,
+        user: &user.name,
+    };
+    if let Some(refusal) = shared.faults.refusal(facts) {
+        return Ok(refusal.into());
+    }
+    if shared.authorizer.enforces() {
+        let wanted = attributes(&parts.method, path, target.as_ref(), verb, &query);
+        authorize(shared, &shared.read(), &user, &wanted)?;
     }
     if let Some(response) = discovery(shared, path, &parts.headers) {
         return Ok(response);
@@ -145,6 +164,7 @@ async fn answer(
         gr,
         framing,
         representation,
+        user,
         namespace: target.namespace.unwrap_or_default(),
         name: target.name,
         subresource: target.subresource,
@@ -164,7 +184,7 @@ fn verb(method: &Method, target: Option<&Target>, query: &Query) -> &'static str
         ("GET" | "HEAD", true) => "get",
         ("GET" | "HEAD", false) if query.flag("watch") => "watch",
         ("GET" | "HEAD", false) => "list",
-        ("POST", false) => "create",
+        ("POST", _) => "create",
         ("PUT", true) => "update",
         ("PATCH", true) => "patch",
         ("DELETE", true) => "delete",
@@ -190,6 +210,7 @@ fn resolve(shared: &Shared, target: &Target, verb: &str) -> Result<Framing, Stat
         None => {
             found.resource.allows(verb)
                 && !(verb == "create" && namespaced && target.namespace.is_none())
+                && !(verb == "create" && target.name.is_some())
         }
         Some(name @ ("status" | "finalize")) => {
             let sub = found
@@ -198,6 +219,7 @@ fn resolve(shared: &Shared, target: &Target, verb: &str) -> Result<Framing, Stat
                 .ok_or_else(Status::no_resource)?;
             sub.verbs.iter().any(|v| v == verb)
         }
+        Some("token") if found.resource.subresource("token").is_some() => verb == "create",
         Some("scale") if found.resource.subresource("scale").is_some() => verb == "get",
         Some(_) => return Err(Status::no_resource()),
     };

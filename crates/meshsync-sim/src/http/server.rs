@@ -4,7 +4,10 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use hyper_util::{rt::TokioIo, server::conn::auto};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::router::route;
@@ -12,6 +15,8 @@ use crate::{shared::Shared, tasks::Tasks};
 
 /// How long connections may take to finish what they are doing when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// A bound address and everything connected to it.
 #[derive(Debug)]
@@ -59,12 +64,8 @@ async fn accept(shared: Arc<Shared>, socket: TcpListener, tasks: Tasks, kill: Ca
         };
         match accepted {
             Ok((stream, _)) => {
-                tasks.spawn(serve(
-                    Arc::clone(&shared),
-                    stream,
-                    tasks.clone(),
-                    kill.clone(),
-                ));
+                let ends = (tasks.clone(), kill.clone());
+                tasks.spawn(welcome(Arc::clone(&shared), stream, ends.0, ends.1));
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");
@@ -74,10 +75,32 @@ async fn accept(shared: Arc<Shared>, socket: TcpListener, tasks: Tasks, kill: Ca
     }
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, tasks: Tasks, kill: CancellationToken) {
+async fn welcome(shared: Arc<Shared>, stream: TcpStream, tasks: Tasks, kill: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY not set");
     }
+    let Some(tls) = &shared.tls else {
+        return serve(Arc::clone(&shared), stream, tasks, kill).await;
+    };
+    let stop = tasks.stopping();
+    let handshake = tokio::time::timeout(HANDSHAKE_MAX, tls.acceptor.accept(stream));
+    let agreed = tokio::select! {
+        biased;
+        () = kill.cancelled() => return,
+        () = stop.cancelled() => return,
+        agreed = handshake => agreed,
+    };
+    match agreed {
+        Ok(Ok(stream)) => serve(Arc::clone(&shared), stream, tasks, kill).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
+}
+
+async fn serve<S>(shared: Arc<Shared>, stream: S, tasks: Tasks, kill: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let stop = tasks.stopping();
     let service = service_fn(|request| {
         let response = route(Arc::clone(&shared), request, stop.clone());

@@ -34,6 +34,9 @@ impl Store {
             });
             merge_patch(object, &completed);
         }
+        if gr.group.is_empty() && gr.plural == "secrets" && object["type"].is_null() {
+            object["type"] = "Opaque".into();
+        }
     }
 
     /// Lets a written CustomResourceDefinition take effect.

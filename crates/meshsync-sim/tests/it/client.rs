@@ -136,6 +136,10 @@ impl Watch {
             .open(sim)
             .await;
         assert_eq!(response.status(), 200, "{path}");
+        Self::of(response)
+    }
+
+    pub(crate) fn of(response: http::Response<Incoming>) -> Self {
         Self {
             body: response.into_body(),
             buffer: BytesMut::new(),

@@ -90,7 +90,7 @@ async fn a_forbidden_resource_says_who_may_not_do_what() {
     check(
         &get(&sim, "/api/v1/secrets").await,
         403,
-        "secrets is forbidden: User \"viewer\" cannot list resource \"secrets\" in API group \"\" at the cluster scope",
+        "secrets is forbidden: User \"system:anonymous\" cannot list resource \"secrets\" in API group \"\" at the cluster scope",
         Some(json!({"kind": "secrets"})),
     );
     assert_eq!(get(&sim, "/api/v1/secrets?watch=1").await.status, 403);

@@ -16,9 +16,13 @@ struct Kubectl {
 
 impl Kubectl {
     fn for_sim(sim: &Sim) -> Option<Self> {
+        Self::with(&sim.kubeconfig())
+    }
+
+    fn with(kubeconfig: &str) -> Option<Self> {
         let program = meshsync_testkit::tool("kubectl")?;
         let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join("config"), sim.kubeconfig()).unwrap();
+        std::fs::write(home.path().join("config"), kubeconfig).unwrap();
         Some(Self { program, home })
     }
 
@@ -202,4 +206,57 @@ async fn kubectl_watches() {
     assert!(line.starts_with("seen"), "{line}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_speaks_tls_and_is_held_to_its_roles() {
+    let sim = Sim::builder()
+        .generate(Generate::objects(300))
+        .tls()
+        .rbac()
+        .start()
+        .await
+        .unwrap();
+    let Some(admin) = Kubectl::for_sim(&sim) else {
+        return;
+    };
+    assert!(sim.url().starts_with("https://"));
+    for command in [
+        "create serviceaccount reader",
+        "create role pods --verb=get,list,watch --resource=pods",
+        "create rolebinding pods --role=pods --serviceaccount=default:reader",
+        "run web --image=registry.example.com/web:1",
+    ] {
+        admin.run(&command.split(' ').collect::<Vec<_>>()).await;
+    }
+    let token = admin.run(&["create", "token", "reader"]).await;
+    let credential = meshsync_sim::Credential::Token(token.trim());
+    let reader = Kubectl::with(&sim.kubeconfig_with(credential)).unwrap();
+    let pods = reader.run(&["get", "pods"]).await;
+    assert!(pods.contains("web"), "{pods}");
+    let yes = reader.run(&["auth", "can-i", "list", "pods"]).await;
+    assert_eq!(yes.trim(), "yes");
+    let who = reader.run(&["auth", "whoami"]).await;
+    assert!(
+        who.contains("system:serviceaccount:default:reader"),
+        "{who}"
+    );
+    let rules = reader.run(&["auth", "can-i", "--list"]).await;
+    assert!(
+        rules.contains("pods") && rules.contains("[get list watch]"),
+        "{rules}"
+    );
+    let refused = reader.output(&["get", "secrets", "-A"]).await;
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains(
+            "secrets is forbidden: User \"system:serviceaccount:default:reader\" cannot list resource"
+        ),
+        "{refused:?}"
+    );
+    let stranger = Kubectl::with(&sim.kubeconfig_with(meshsync_sim::Credential::Token("wrong")));
+    let stranger = stranger.unwrap().output(&["get", "pods"]).await;
+    assert!(
+        String::from_utf8_lossy(&stranger.stderr).contains("You must be logged in"),
+        "{stranger:?}"
+    );
 }

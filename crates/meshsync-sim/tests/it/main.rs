@@ -14,6 +14,7 @@ mod faults;
 mod generated;
 mod kubectl;
 mod lists;
+mod rbac;
 mod server;
 mod watches;
 mod writes;
