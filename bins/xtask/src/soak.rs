@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a round runs: arguments of `cargo test`.
-const ROUND: [&[&str]; 2] = [
+const ROUND: [&[&str]; 3] = [
     // Property tests of the state machines.
     &["-p", "meshsync-broker", "-p", "meshsync-informer", "--lib"],
     // Churn with faults, against simulator and broker.
@@ -27,11 +27,13 @@ const ROUND: [&[&str]; 2] = [
         "churn",
         "small_outbox",
     ],
+    // Many small clusters through every fault of the simulator.
+    &["-p", "meshsync", "--test", "seeds"],
 ];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many rounds; one takes about two minutes on two cores
+    /// How many rounds; one takes about ten minutes on two cores
     #[arg(long, default_value_t = 10)]
     rounds: u64,
 
@@ -42,6 +44,10 @@ pub(crate) struct Args {
     /// How many cases each property test runs a round
     #[arg(long, default_value_t = 50_000)]
     cases: u32,
+
+    /// How many seeds the test of many small clusters runs a round
+    #[arg(long, default_value_t = 500)]
+    seeds: u64,
 }
 
 /// Answers with the exit code of the first `cargo test` that failed.
@@ -60,7 +66,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             command
                 .envs(variables.clone())
                 .env("MESHSYNC_SEED", seed.to_string())
-                .env("MESHSYNC_CASES", args.cases.to_string());
+                .env("MESHSYNC_CASES", args.cases.to_string())
+                .env("MESHSYNC_SEEDS", args.seeds.to_string());
             let name = format!("round {} of {}, seed {seed}", round + 1, args.rounds);
             let status = stage(&name, || command.status()).context("failed to run cargo")?;
             if !status.success() {

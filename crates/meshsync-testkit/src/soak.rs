@@ -30,6 +30,18 @@ pub fn cases(own: u32) -> u32 {
     number(CASES_ENV).map_or(own, |cases| u32::try_from(cases).unwrap_or(u32::MAX))
 }
 
+/// Names how many seeds a test that runs many of them tries.
+pub const SEEDS_ENV: &str = "MESHSYNC_SEEDS";
+
+/// The number of seeds of a test: what [`SEEDS_ENV`] says, else the test's own.
+///
+/// # Panics
+///
+/// When the variable is no number.
+pub fn seeds(own: u64) -> u64 {
+    number(SEEDS_ENV).unwrap_or(own)
+}
+
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok().filter(|text| !text.is_empty())?;
     match text.parse() {

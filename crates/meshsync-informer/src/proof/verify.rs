@@ -66,6 +66,19 @@ fn what_a_watch_lost_is_found_by_name_and_repaired() {
 }
 
 #[test]
+fn where_nothing_changes_a_check_costs_one_list() {
+    let (status, server, _) = with_checks(async |_| pass(3_600_000).await);
+    assert!(status.checks >= 9, "{}", status.checks);
+    let server = server.lock();
+    let lists = server
+        .log()
+        .iter()
+        .filter(|request| request.contains("limit="))
+        .count();
+    assert_eq!(lists as u64, status.checks);
+}
+
+#[test]
 fn nothing_is_found_in_health_whatever_changes() {
     let (status, server, sinks) = with_checks(async |server| {
         for round in 0..20_000 {
