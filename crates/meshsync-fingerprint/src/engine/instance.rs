@@ -75,7 +75,7 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn of(verdict: &Verdict) -> Option<Self> {
-        if verdict.state < State::Probable {
+        if verdict.state < State::Identified {
             return None;
         }
         Some(Self {
