@@ -40,6 +40,8 @@ pub(super) struct Verify {
     settle: Duration,
     silence_max: Duration,
     state: State,
+    /// When the next check is due; it stays due while the picture is not followed.
+    due: Option<Instant>,
     index: Index,
     status: Arc<ResourceStatus>,
 }
@@ -97,6 +99,7 @@ impl Verify {
             settle: timing.verify_settle,
             silence_max: timing.list_silence_max,
             state: State::Idle,
+            due: None,
             index: Index::new(),
             status,
         }
@@ -104,8 +107,13 @@ impl Verify {
 
     /// The picture is complete and followed.
     pub(super) fn resume(&mut self) {
-        if matches!(self.state, State::Idle) {
-            self.later();
+        match (&self.state, self.due) {
+            (State::Idle, None) => self.later(),
+            // Not before what happened meanwhile has had time to arrive.
+            (State::Idle, Some(due)) => {
+                self.state = State::Due(due.max(Instant::now() + self.settle));
+            }
+            _ => {}
         }
     }
 
@@ -115,13 +123,14 @@ impl Verify {
     }
 
     fn later(&mut self) {
-        self.state = match &self.config {
-            // Not all resources at once.
-            Some(config) => {
-                State::Due(Instant::now() + config.interval.mul_f64(0.75 + chance::unit() / 2.0))
-            }
-            None => State::Idle,
-        };
+        // Not all resources at once.
+        let wait = |config: &VerifyConfig| config.interval.mul_f64(0.75 + chance::unit() / 2.0);
+        self.due = self
+            .config
+            .as_ref()
+            .map(wait)
+            .map(|wait| Instant::now() + wait);
+        self.state = self.due.map_or(State::Idle, State::Due);
     }
 
     /// Waits for the next thing to handle; for ever when there is nothing to do.
