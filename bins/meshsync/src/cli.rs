@@ -66,6 +66,8 @@ pub(crate) enum RulesCommand {
         /// Folder with one YAML file per rule
         dir: PathBuf,
     },
+    /// Write the JSON schema of rule files, for editors
+    Schema,
 }
 
 /// `meshsync fingerprint`.

@@ -61,6 +61,18 @@ pub fn examine(catalog: &Arc<Catalog>) -> Vec<ExamFailure> {
         } else {
             State::Identified
         };
+        // Rules that a program makes have none; those in files must.
+        for (list, missing) in [
+            ("examples", rule.examples.is_empty()),
+            ("counter-examples", rule.counter_examples.is_empty()),
+        ] {
+            if missing {
+                fail(
+                    &Example::default(),
+                    format!("no {list}: a rule has at least one"),
+                );
+            }
+        }
         for example in &rule.examples {
             let verdicts = verdicts(catalog, example);
             let own: Vec<&Verdict> = of(&verdicts, &rule.id);

@@ -31,4 +31,4 @@ pub use engine::{
 pub use exam::{ExamFailure, apply_value, examine, identify};
 pub use image::Image;
 pub use manifest::{ManifestError, objects};
-pub use rule::{Rule, RuleProblem};
+pub use rule::{Fingerprint, Rule, RuleProblem};

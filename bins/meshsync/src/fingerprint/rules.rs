@@ -24,6 +24,10 @@ pub(crate) fn rules(command: RulesCommand) -> Result<(), Failure> {
             Ok(())
         }
         RulesCommand::Test { dir } => test(&dir),
+        RulesCommand::Schema => {
+            println!("{}", rule::schema());
+            Ok(())
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::is_default;
 /// A block of evidence. Each item of each list counts for itself: a block is
 /// "any of these".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Evidence {
     /// Weight of each item, 1 to 9, instead of the usual one of its kind.
@@ -74,6 +75,7 @@ pub struct Evidence {
 /// What one container looks like: everything listed has to be in it, or as much
 /// of it as `at-least` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Shape {
     /// Names of the container; any of them counts as one item.

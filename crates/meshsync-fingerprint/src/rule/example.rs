@@ -7,6 +7,7 @@ use super::is_default;
 
 /// A few objects, and what they must be taken for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Example {
     /// What it shows.
@@ -23,6 +24,7 @@ pub struct Example {
 
 /// An object in few words, written out as the API server would send it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Sketch {
     /// Its kind; `Kind.group` for one that is not built in.
@@ -60,6 +62,7 @@ pub struct Sketch {
 
 /// A container in few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SketchContainer {
     /// Its name; `main` unless told.

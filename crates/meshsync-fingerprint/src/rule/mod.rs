@@ -1,20 +1,27 @@
 //! What a rule says. One YAML file per product; `docs/FINGERPRINTS.md` is the
 //! reference for those who write them.
 
+mod builder;
 mod check;
 mod evidence;
 mod example;
 mod read;
+#[cfg(feature = "schema")]
+mod schema;
 
+pub use builder::{BuildRuleError, Fingerprint, FingerprintBuilder, WorkloadBuilder};
 pub use check::{Flaw, check};
 pub use evidence::{Evidence, Shape};
 pub use example::{Example, Sketch, SketchContainer};
 pub use read::{RuleProblem, parse, to_yaml};
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use serde::{Deserialize, Serialize};
 
 /// Everything that is known of one product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rule {
     /// Stable name of the product: lower case words with dashes; the name of the file.
@@ -24,6 +31,7 @@ pub struct Rule {
     /// What it is for, such as `service-mesh`.
     pub category: String,
     /// Where to read about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub home: String,
     /// Names of Meshery's models for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -73,6 +81,7 @@ pub struct Rule {
 
 /// One part of a product: usually one workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Component {
     /// Its name within the product.
@@ -91,6 +100,7 @@ pub struct Component {
 
 /// What one installation of a product is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Instances {
     /// The workloads of one release (Helm's annotation, `app.kubernetes.io/instance`,
@@ -107,6 +117,7 @@ pub enum Instances {
 
 /// One place that states a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct VersionSource {
     /// What kind of place.
@@ -130,6 +141,7 @@ pub struct VersionSource {
 
 /// Kinds of places that state a version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionFrom {
     /// Tag of the image that was recognised, in a workload of the component.
@@ -161,6 +173,7 @@ pub enum VersionFrom {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionOf {
     /// The product itself.
@@ -174,6 +187,7 @@ pub enum VersionOf {
 
 /// An edition or distribution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Edition {
     /// Its name, such as `enterprise`.
@@ -195,6 +209,7 @@ pub struct Edition {
 
 /// Other products, by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Relations {
     /// Products this one is a part of where both are.
@@ -214,6 +229,7 @@ pub struct Relations {
 /// One fact of the configuration, from one place. Never from a Secret and never
 /// the value of an environment variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigFact {
     /// Its name.

@@ -1,5 +1,6 @@
 //! Tests of the public face of the crate.
 
+mod builder;
 mod builtin;
 mod corpus;
 mod engine;
