@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use meshsync::{Fidelity, ListenAddr, Secrets};
+use meshsync::{Fidelity, ListenAddr, Managed, Ready, Secrets, SubjectPattern};
 
 use crate::logging::LogFormat;
 use crate::values;
@@ -233,6 +233,9 @@ pub(crate) struct ClusterArgs {
     /// Observe only objects of this namespace, and those of no namespace (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Vec<String>,
+    /// Observe only objects that Meshery deployed, or only those it did not [default: all]
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub(crate) managed: Option<ManagedArg>,
     /// Whether values of Secrets leave this process; overrides MESHSYNC_REDACT_SECRETS, where
     /// `false`, `0` or `no` means plain
     #[arg(long, value_enum, value_name = "HOW")]
@@ -254,6 +257,17 @@ pub(crate) struct SinkArgs {
     /// original sends them
     #[arg(long, value_enum, value_name = "DIALECT")]
     pub(crate) meshery_wire: Option<WireArg>,
+    /// Give logs of containers and shells in them to whoever asks over the broker. They are off
+    /// without it
+    #[arg(long)]
+    pub(crate) enable_interactive: bool,
+    /// Give them only of pods in this namespace (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interactive_namespaces: Vec<String>,
+    /// Where objects may be sent to on request, as NATS writes subjects (repeatable)
+    /// [default: meshery-server.>]
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) reply_subjects: Vec<SubjectPattern>,
 }
 
 /// What is served over HTTP.
@@ -265,6 +279,51 @@ pub(crate) struct EndpointArgs {
     /// Address for /status, or `none` [default: 127.0.0.1:11001]
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin_addr: Option<ListenAddr>,
+    /// When /readyz is answered with 200 [default: synced]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) ready: Option<ReadyArg>,
+}
+
+/// When we are ready.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReadyArg {
+    /// As soon as it runs
+    Started,
+    /// Once every resource was given to every sink in full
+    Synced,
+    /// While every sink confirms what it is given
+    Sink,
+}
+
+impl From<ReadyArg> for Ready {
+    fn from(arg: ReadyArg) -> Self {
+        match arg {
+            ReadyArg::Started => Self::Started,
+            ReadyArg::Synced => Self::Synced,
+            ReadyArg::Sink => Self::Sink,
+        }
+    }
+}
+
+/// Who deployed an object.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ManagedArg {
+    /// What Meshery deployed, by the marks it leaves
+    Greenfield,
+    /// What it did not
+    Brownfield,
+    /// All of it
+    All,
+}
+
+impl From<ManagedArg> for Managed {
+    fn from(arg: ManagedArg) -> Self {
+        match arg {
+            ManagedArg::Greenfield => Self::Greenfield,
+            ManagedArg::Brownfield => Self::Brownfield,
+            ManagedArg::All => Self::All,
+        }
+    }
 }
 
 /// When to stop.

@@ -49,6 +49,12 @@ impl Failure {
         }
     }
 
+    /// The same with the only code the original has for what is no usage.
+    pub(crate) fn like_the_original(mut self) -> Self {
+        self.code = 1;
+        self
+    }
+
     /// Says on standard error what is wrong; returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
         eprintln!("meshsync: {}", error_chain(self.error.as_ref()));

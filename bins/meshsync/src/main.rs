@@ -7,6 +7,7 @@ mod demo;
 mod failure;
 mod fingerprint;
 mod logging;
+mod meshery;
 mod pipeline;
 mod run;
 mod settings;
@@ -22,12 +23,21 @@ use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    if meshery::is_meant(&args) {
+        return meshery::main(&args);
+    }
     let cli = Cli::parse();
+    block_on(execute(cli))
+}
+
+/// Runs a command to its end.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::other(error).report(),
     };
-    let result = runtime.block_on(Box::pin(execute(cli)));
+    let result = runtime.block_on(Box::pin(command));
     // A write to a pipe that nobody reads must not keep the process alive.
     runtime.shutdown_background();
     match result {

@@ -4,21 +4,22 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
+use meshsync::sinks::NatsUrl;
 use meshsync::{
     Builder, ClusterConfig, ClusterId, Config, Endpoints, ListenAddr, MeshSync, NamespaceSelection,
-    Pattern, PatternError, Secrets, Selection, parse_source,
+    Pattern, PatternError, RequestOptions, Secrets, Selection, parse_source,
 };
 
 use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
 use crate::failure::Failure;
 
 /// Values of Secrets leave in plain where this is `false`, `0` or `no`.
-const REDACT_SECRETS: &str = "MESHSYNC_REDACT_SECRETS";
+pub(crate) const REDACT_SECRETS: &str = "MESHSYNC_REDACT_SECRETS";
 /// The sink where none is given, as the original reads it.
-const BROKER_URL: &str = "BROKER_URL";
+pub(crate) const BROKER_URL: &str = "BROKER_URL";
 
-const PROBES_PORT: u16 = 11_000;
-const ADMIN_PORT: u16 = 11_001;
+pub(crate) const PROBES_PORT: u16 = 11_000;
+pub(crate) const ADMIN_PORT: u16 = 11_001;
 
 /// A pipeline of which everything is decided but the sinks.
 pub(crate) fn cluster(args: &ClusterArgs, file: &Config) -> Result<Builder, Failure> {
@@ -53,17 +54,37 @@ pub(crate) fn sinks(
             }
         });
     }
+    let mut is_asked = false;
     for url in urls {
         builder = builder
             .sink_url(url)
             .with_context(|| format!("failed to use {from}"))
             .map_err(Failure::configuration)?;
+        // One broker is asked for requests: the first.
+        if !is_asked && let Some(options) = requests(url, args) {
+            is_asked = true;
+            builder = builder.requests(options);
+        }
     }
     if let Some(bytes) = file.outbox_bytes {
         builder = builder.outbox_bytes(bytes);
     }
     let fidelity = args.meshery_wire.map(Into::into).or(file.meshery_wire);
     Ok(builder.meshery_wire(fidelity.unwrap_or_default()))
+}
+
+/// How requests are answered, where a sink is a broker.
+fn requests(url: &str, args: &SinkArgs) -> Option<RequestOptions> {
+    if url.starts_with("file:") || url.starts_with("stdout") || url == "-" {
+        return None;
+    }
+    let mut options = RequestOptions::new(NatsUrl::parse(url).ok()?);
+    options.interactive = args.enable_interactive;
+    options.namespaces.clone_from(&args.interactive_namespaces);
+    if !args.reply_subjects.is_empty() {
+        options.replies.clone_from(&args.reply_subjects);
+    }
+    Some(options)
 }
 
 /// Where `run` serves what.
@@ -77,6 +98,7 @@ pub(crate) fn endpoints(args: &EndpointArgs, file: &Config) -> Endpoints {
     Endpoints {
         probes: addr(args.probes_addr, file.probes_addr, probes),
         admin: addr(args.admin_addr, file.admin_addr, admin),
+        ready: args.ready.map(Into::into).unwrap_or_default(),
     }
 }
 
@@ -86,6 +108,7 @@ pub(crate) fn loopback_endpoints() -> Endpoints {
     Endpoints {
         probes: at(PROBES_PORT),
         admin: at(ADMIN_PORT),
+        ..Endpoints::default()
     }
 }
 
@@ -116,7 +139,7 @@ fn secrets(args: &ClusterArgs, file: &Config) -> Secrets {
 }
 
 /// What the variable says; nothing where it is empty.
-fn redaction(value: Option<&str>) -> Option<Secrets> {
+pub(crate) fn redaction(value: Option<&str>) -> Option<Secrets> {
     let value = value.map(str::trim).filter(|value| !value.is_empty())?;
     let is_no = ["false", "0", "no"]
         .iter()
@@ -142,6 +165,7 @@ fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
         exclude: patterns("--exclude", &args.exclude, &file.exclude)?,
         also: patterns("--also", &args.also, &file.also)?,
         namespaces,
+        managed: args.managed.map(Into::into).unwrap_or_default(),
         ..Selection::default()
     })
 }

@@ -21,6 +21,8 @@ mod error;
 pub mod jetstream;
 mod outbox;
 mod outlet;
+#[cfg(feature = "nats")]
+pub mod requests;
 mod runner;
 mod sink;
 pub mod sinks;

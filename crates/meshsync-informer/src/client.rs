@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use crate::api::{RequestError, get, read};
 use crate::transport;
 
 /// Which cluster to talk to.
@@ -166,5 +168,20 @@ fn kubeconfig_error(name: String, source: kube::config::KubeconfigError) -> Conf
     ConfigError::Kubeconfig {
         name,
         source: Box::new(source),
+    }
+}
+
+impl Connection {
+    /// One document by its path; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses otherwise, or does not answer.
+    pub async fn document(&self, path: &str) -> Result<Option<Bytes>, RequestError> {
+        match get(&self.client, path, "application/json", None).await {
+            Ok(response) => read(response, path).await.map(Some),
+            Err(RequestError::Refused { refusal, .. }) if refusal.code == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }

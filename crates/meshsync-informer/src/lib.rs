@@ -31,6 +31,7 @@ pub mod ledger;
 pub mod machine;
 mod mutation;
 mod picture;
+mod pods;
 #[cfg(test)]
 mod proof;
 mod reader;
@@ -49,6 +50,7 @@ pub use control::{Busy, Control, Controlled};
 pub use deliver::{Deliver, Room};
 pub use discover::Discovery;
 pub use fleet::{Fleet, FleetConfig, Listener, Tap};
+pub use pods::{ContainerRef, LogOptions, LogStream, Shell};
 pub use reader::Reader;
 pub use remembered::Remembered;
 pub use scope::ScopeError;

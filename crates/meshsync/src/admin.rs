@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
+use meshsync_broker::SinkState;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,24 @@ pub struct Endpoints {
     pub probes: Option<SocketAddr>,
     /// `/status`.
     pub admin: Option<SocketAddr>,
+    /// When `/readyz` is answered with 200.
+    pub ready: Ready,
+}
+
+/// When a pipeline is ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ready {
+    /// As soon as it runs.
+    Started,
+    /// Once every resource that can be listed was given to every sink in full.
+    #[default]
+    Synced,
+    /// While every sink confirms what it is given.
+    Sink,
+    /// Once the broker that requests come from was reached, and from then on: so
+    /// the original answers, and Meshery's operator counts on it.
+    Connected,
 }
 
 /// Why an address is not served.
@@ -47,9 +66,9 @@ pub async fn serve(
         (
             endpoints.probes,
             "/healthz /livez /readyz /metrics",
-            probes as fn(Monitor) -> Router,
+            probes(monitor.clone(), endpoints.ready),
         ),
-        (endpoints.admin, "/status", admin as fn(Monitor) -> Router),
+        (endpoints.admin, "/status", admin(monitor)),
     ];
     for (addr, paths, router) in routers {
         let Some(addr) = addr else { continue };
@@ -58,7 +77,7 @@ pub async fn serve(
                 // Port 0 becomes the one that was found.
                 let addr = listener.local_addr().unwrap_or(addr);
                 tracing::info!(%addr, paths, "listening");
-                let server = axum::serve(listener, router(monitor.clone()))
+                let server = axum::serve(listener, router)
                     .with_graceful_shutdown(halt.clone().cancelled_owned());
                 listening.push(server.into_future());
             }
@@ -77,13 +96,13 @@ pub async fn serve(
     halt.cancel();
 }
 
-fn probes(monitor: Monitor) -> Router {
+fn probes(monitor: Monitor, ready: Ready) -> Router {
     let metrics = Arc::new(Metrics::new(monitor.clone()));
     // Any method, as the original answers.
     Router::new()
         .route("/healthz", any(|| async { "ok" }))
         .route("/livez", any(|| async { "ok" }))
-        .route("/readyz", any(readyz).with_state(monitor))
+        .route("/readyz", any(readyz).with_state((monitor, ready)))
         .route("/metrics", get(metrics_page).with_state(metrics))
 }
 
@@ -91,8 +110,17 @@ fn admin(monitor: Monitor) -> Router {
     Router::new().route("/status", get(status).with_state(monitor))
 }
 
-async fn readyz(State(monitor): State<Monitor>) -> impl IntoResponse {
-    if monitor.is_synced() {
+async fn readyz(State((monitor, ready)): State<(Monitor, Ready)>) -> impl IntoResponse {
+    let is_ready = match ready {
+        Ready::Started => true,
+        Ready::Synced => monitor.is_synced(),
+        Ready::Sink => {
+            let mut sinks = monitor.sinks().into_iter();
+            sinks.all(|sink| sink.status.state() == SinkState::Up)
+        }
+        Ready::Connected => monitor.was_connected(),
+    };
+    if is_ready {
         (StatusCode::OK, "ok")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready")
@@ -126,7 +154,7 @@ mod tests {
             let monitor = MeshSync::builder().build().unwrap().monitor();
             let endpoints = Endpoints {
                 probes,
-                admin: None,
+                ..Endpoints::default()
             };
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let warned = Cell::new(0);

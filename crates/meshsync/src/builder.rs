@@ -49,6 +49,10 @@ pub struct Builder {
     pub(crate) fingerprint_listener: Option<Listener>,
     pub(crate) timing: Timing,
     pub(crate) verify_interval: Option<Duration>,
+    pub(crate) follow_resource: bool,
+    pub(crate) patient: bool,
+    #[cfg(feature = "nats")]
+    pub(crate) requests: Option<crate::meshery::RequestOptions>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -110,6 +114,10 @@ impl Default for Builder {
             fingerprint_listener: None,
             timing: Timing::default(),
             verify_interval: None,
+            follow_resource: false,
+            patient: false,
+            #[cfg(feature = "nats")]
+            requests: None,
         }
     }
 }
@@ -236,6 +244,32 @@ impl Builder {
         self
     }
 
+    /// Follows Meshery's custom resource `meshsyncs.meshery.io`, in namespace
+    /// `meshery` under the name `meshery-meshsync`: its lists change what
+    /// [`select`](Self::select) says for as long as they are there. Default: no.
+    #[must_use]
+    pub fn follow_meshsync_resource(mut self) -> Self {
+        self.follow_resource = true;
+        self
+    }
+
+    /// Waits for a cluster that cannot be reached or identified at the start,
+    /// instead of failing. Nothing is sent before its identity is known.
+    /// Default: no.
+    #[must_use]
+    pub fn wait_for_cluster(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    /// Answers requests that arrive over NATS. Default: no.
+    #[cfg(feature = "nats")]
+    #[must_use]
+    pub fn requests(mut self, options: crate::meshery::RequestOptions) -> Self {
+        self.requests = Some(options);
+        self
+    }
+
     /// Checks the description. Nothing is connected yet.
     ///
     /// # Errors
@@ -334,8 +368,9 @@ impl MeshSync {
     /// When there is no usable configuration, or the cluster cannot be reached at
     /// the start. Later troubles are retried for ever and show in the status.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
-        // A pipeline is large; its callers put the future wherever they like.
-        Box::pin(run(self.builder, self.monitor, self.controlled, stop)).await
+        let handle = self.handle();
+        // Large enough to be kept off whatever stack it is called from.
+        Box::pin(run(self.builder, handle, self.controlled, stop)).await
     }
 }
 

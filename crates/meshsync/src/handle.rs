@@ -67,6 +67,14 @@ pub enum RulesError {
 }
 
 impl Handle {
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    pub(crate) fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
     pub(crate) fn new(
         control: Control,
         monitor: Monitor,

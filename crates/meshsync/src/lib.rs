@@ -67,6 +67,7 @@ mod dispatch;
 mod fingerprints;
 mod full_sync;
 mod handle;
+mod meshery;
 #[cfg(feature = "admin")]
 mod metrics;
 mod monitor;
@@ -76,13 +77,21 @@ mod run;
 mod source;
 
 #[cfg(feature = "admin")]
-pub use admin::{AdminError, Endpoints, serve};
+pub use admin::{AdminError, Endpoints, Ready, serve};
 pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
 #[cfg(feature = "config")]
 pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError, SinkUrl};
 pub use fingerprints::FingerprintChange;
 pub use handle::{Handle, Replaying, RulesError};
+#[cfg(feature = "nats")]
+pub use meshery::RequestOptions;
+pub use meshery::{
+    ConfigurationStatus, WatchList, WatchListError, meshery_selection,
+    meshery_selection_of_everything,
+};
+#[cfg(feature = "nats")]
+pub use meshsync_broker::requests::SubjectPattern;
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
 pub use source::{SourceUrlError, parse_source};

@@ -60,6 +60,13 @@ impl Collector for PipelineCollector {
             "1 when values of Secrets leave in plain",
             plain,
         )?;
+        let refused = i64::from(monitor.configuration().error.is_some());
+        single(
+            &mut encoder,
+            "configuration_refused",
+            "1 while a configuration is not used because something in it is wrong",
+            refused,
+        )?;
         self.encode_resources(&mut encoder)?;
         self.encode_sinks(&mut encoder)
     }

@@ -1,5 +1,6 @@
 //! The status of a pipeline.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::fingerprints::Fingerprints;
+use crate::meshery::ConfigurationStatus;
 use crate::outlets::Outlets;
 
 /// A view of a pipeline's status. Cheap to clone; reading it costs the pipeline
@@ -32,6 +34,9 @@ struct Shared {
     cluster: OnceLock<(String, ClusterId)>,
     full_sync: watch::Sender<bool>,
     prints: Option<Arc<Fingerprints>>,
+    /// A broker that requests come from was reached once.
+    connected: watch::Sender<bool>,
+    configuration: Arc<Mutex<ConfigurationStatus>>,
 }
 
 /// A moment of a sink.
@@ -69,6 +74,8 @@ impl Monitor {
                 cluster: OnceLock::new(),
                 full_sync: watch::Sender::new(false),
                 prints,
+                connected: watch::Sender::new(false),
+                configuration: Arc::default(),
             }),
         }
     }
@@ -136,9 +143,44 @@ impl Monitor {
         self.shared.prints.clone()
     }
 
+    /// Whether the broker that requests come from was reached at least once.
+    pub fn was_connected(&self) -> bool {
+        *self.shared.connected.borrow()
+    }
+
+    /// Where the configuration in force comes from; nothing where it cannot
+    /// change by itself.
+    pub fn configuration(&self) -> ConfigurationStatus {
+        let configuration = self.shared.configuration.lock();
+        configuration
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// How many objects there are of each design that Meshery deployed; under an
+    /// empty name those that say no more than that it did.
+    pub fn designs(&self) -> BTreeMap<Arc<str>, u64> {
+        let mut designs = BTreeMap::new();
+        for resource in self.resources() {
+            for (design, count) in resource.designs {
+                *designs.entry(design).or_default() += count;
+            }
+        }
+        designs
+    }
+
     /// The status as one document.
     pub fn document(&self) -> StatusDocument {
         StatusDocument::of(self)
+    }
+
+    #[cfg(feature = "nats")]
+    pub(crate) fn note_connected(&self) {
+        self.shared.connected.send_replace(true);
+    }
+
+    pub(crate) fn configuration_cell(&self) -> Arc<Mutex<ConfigurationStatus>> {
+        Arc::clone(&self.shared.configuration)
     }
 
     pub(crate) fn board(&self) -> &Arc<StatusBoard> {
@@ -174,7 +216,9 @@ pub struct StatusDocument {
     uptime_seconds: u64,
     synced: bool,
     secrets: &'static str,
+    configuration: ConfigurationStatus,
     objects: u64,
+    designs: BTreeMap<String, u64>,
     resources: Vec<ResourcePart>,
     sinks: Vec<SinkPart>,
     /// None where nobody asked for them.
@@ -310,6 +354,10 @@ impl StatusDocument {
                 Secrets::Redacted => "redacted",
                 Secrets::Plain => "plain",
             },
+            configuration: monitor.configuration(),
+            designs: (monitor.designs().into_iter())
+                .map(|(design, count)| (design.to_string(), count))
+                .collect(),
             objects: resources.iter().map(|resource| resource.objects).sum(),
             resources,
             sinks: monitor.sinks().into_iter().map(SinkPart::of).collect(),

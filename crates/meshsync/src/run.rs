@@ -20,6 +20,7 @@ use meshsync_informer::{
     ConfigError, Connection, Controlled, Fleet, FleetConfig, RequestError, ScopeError, VerifyConfig,
 };
 use meshsync_model::{ClusterId, Secrets, error_chain};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -27,11 +28,19 @@ use crate::builder::{BuildError, Builder};
 use crate::dispatch::Dispatcher;
 use crate::fingerprints::{self, Fingerprints};
 use crate::full_sync;
+use crate::handle::Handle;
+use crate::meshery::live::Live;
+#[cfg(feature = "nats")]
+use crate::meshery::requests;
 use crate::monitor::Monitor;
 use crate::outlets::Outlets;
 
 /// How long sinks may take to get rid of what waits when the pipeline stops.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// A cluster that is waited for is asked again after this long, then twice that.
+const REACH_AGAIN_MIN: Duration = Duration::from_millis(500);
+const REACH_AGAIN_MAX: Duration = Duration::from_secs(15);
 
 /// Why a pipeline did not run, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +80,42 @@ impl RunError {
 }
 
 pub(crate) async fn run(
-    mut builder: Builder,
-    monitor: Monitor,
+    builder: Builder,
+    handle: Handle,
     controlled: Controlled,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    let (give, reached) = oneshot::channel();
+    #[cfg(feature = "nats")]
+    let mut serve = pin!({
+        let options = builder.requests.clone();
+        let (handle, monitor) = (handle.clone(), handle.monitor().clone());
+        async move {
+            if let Some(options) = options {
+                requests::serve(options, handle, monitor, reached).await;
+            }
+            std::future::pending::<()>().await;
+        }
+    });
+    #[cfg(not(feature = "nats"))]
+    let mut serve = pin!(async move {
+        drop(reached);
+        std::future::pending::<()>().await;
+    });
+    tokio::select! {
+        result = pipeline(builder, &handle, controlled, give, stop) => result,
+        () = &mut serve => Ok(()),
+    }
+}
+
+async fn pipeline(
+    mut builder: Builder,
+    handle: &Handle,
+    controlled: Controlled,
+    reached: oneshot::Sender<Connection>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let monitor = handle.monitor();
     let mut stop = pin!(stop);
     if builder.sinks.len() > meshsync_informer::SINKS_MAX {
         let count = builder.sinks.len();
@@ -84,29 +124,32 @@ pub(crate) async fn run(
     if builder.secrets == Secrets::Plain {
         tracing::warn!("values of Secrets leave this process in plain, as asked for");
     }
+    let live = builder
+        .follow_resource
+        .then(|| Live::new(handle.control().clone(), monitor.configuration_cell()));
     let (connection, scope) = tokio::select! {
         () = &mut stop => return Ok(()),
-        reached = reach(&mut builder) => reached?,
+        reached = reach(&mut builder, live.as_ref()) => reached?,
     };
     tracing::info!(cluster = %scope, url = %connection.url, "connected");
     monitor.set_cluster(connection.url.clone(), scope.clone());
+    // Nobody waits for it where no requests are answered.
+    drop(reached.send(connection.clone()));
 
     let outlets = monitor.outlets();
     let abandon = CancellationToken::new();
     let mut sinks = start_sinks(std::mem::take(&mut builder.sinks), &outlets, &abandon);
-    let result = {
-        let fleet = FleetConfig {
-            connection,
-            scope,
-            controlled,
-            taps: Vec::new(),
-            remembered: Vec::new(),
-            watch_list: builder.watch_list,
-            timing: builder.timing.clone(),
-            verify: builder.verify_interval.map(VerifyConfig::every),
-        };
-        observe(builder, fleet, &monitor, &mut sinks, stop).await
+    let fleet = FleetConfig {
+        connection,
+        scope,
+        controlled,
+        taps: live.as_ref().map(Live::taps).unwrap_or_default(),
+        remembered: Vec::new(),
+        watch_list: builder.watch_list,
+        timing: builder.timing.clone(),
+        verify: builder.verify_interval.map(VerifyConfig::every),
     };
+    let result = observe(builder, fleet, monitor, &mut sinks, stop).await;
 
     outlets.close();
     let drained =
@@ -119,13 +162,32 @@ pub(crate) async fn run(
 }
 
 /// Finds the cluster, and what has to be asked of it before anything starts.
-async fn reach(builder: &mut Builder) -> Result<(Connection, ClusterId), RunError> {
+async fn reach(
+    builder: &mut Builder,
+    live: Option<&Live>,
+) -> Result<(Connection, ClusterId), RunError> {
     let connection = builder.cluster.connect().await?;
-    let scope = match builder.cluster_id.take() {
-        Some(id) => id,
-        None => connection.cluster_id().await?,
+    let mut wait = REACH_AGAIN_MIN;
+    let scope = loop {
+        let error = match builder.cluster_id.take() {
+            Some(id) => break id,
+            None => match connection.cluster_id().await {
+                Ok(id) => break id,
+                Err(error) if builder.patient => error,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        // Nothing may leave under a provisional name: the Server would keep it
+        // for ever under a cluster that is none.
+        let error = error_chain(&error);
+        tracing::warn!(error, ?wait, "waiting for the cluster");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(REACH_AGAIN_MAX);
     };
     builder.watch_list = builder.watch_list && connection.knows_watch_list().await;
+    if let Some(live) = live {
+        live.begin(&connection).await;
+    }
     Ok((connection, scope))
 }
 

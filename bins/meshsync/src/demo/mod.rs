@@ -67,7 +67,7 @@ fn builder(args: &DemoArgs, watched: bool) -> Result<Builder, Failure> {
     }
     let sinks = SinkArgs {
         urls: args.sinks.clone(),
-        meshery_wire: None,
+        ..SinkArgs::default()
     };
     settings::sinks(builder, &sinks, &nothing)
 }

@@ -36,6 +36,7 @@ pub(super) async fn observe(engine: Engine, args: &ClusterArgs) -> Result<Engine
     let endpoints = Endpoints {
         probes: None,
         admin: None,
+        ..Endpoints::default()
     };
     tokio::select! {
         result = pipeline::run(meshsync, endpoints, stop) => result?,

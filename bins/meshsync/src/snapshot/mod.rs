@@ -64,6 +64,7 @@ pub(crate) async fn snapshot(args: SnapshotArgs, log_format: LogFormat) -> Resul
 /// None unless asked for.
 fn endpoints(args: &SnapshotArgs) -> Endpoints {
     Endpoints {
+        ready: meshsync::Ready::default(),
         probes: args.probes_addr.and_then(ListenAddr::addr),
         admin: args.admin_addr.and_then(ListenAddr::addr),
     }

@@ -18,6 +18,8 @@ pub use meshsync_model::wire::meshery::Fidelity;
 #[cfg(feature = "nats")]
 pub use nats::NatsSink;
 #[cfg(feature = "nats")]
+pub(crate) use nats_connect::options as connect_options;
+#[cfg(feature = "nats")]
 pub use nats_url::{Credentials, NatsUrl, NatsUrlOptions};
 
 #[cfg(feature = "nats")]
