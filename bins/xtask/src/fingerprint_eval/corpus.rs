@@ -14,20 +14,37 @@ use sha2::{Digest as _, Sha256};
 /// Products that are in a file and missing in its line of the index, by the
 /// beginning of its path.
 const UNLISTED: &[(&str, &[&str])] = &[
+    // Its line names what the cluster is about; these come with all of them.
+    (
+        "_multi-kops-",
+        &[
+            "aws-cloud-controller-manager",
+            "aws-ebs-csi-driver",
+            "aws-node-termination-handler",
+            "csi-snapshot-controller",
+            "gcp-cloud-controller-manager",
+            "kops-controller",
+            "kops-dns-controller",
+        ],
+    ),
     (
         "_rt-linkerd-injected/golden-edge-26.8.3/linkerd-injected-inject_contour",
         &["contour"],
     ),
     ("apisix/3.13.0/bitnami", &["apisix-ingress-controller"]),
+    ("apisix/3.16.0/", &["etcd"]),
     (
         "calico/kops1.27.3-3.25.1/kops-networking.projectcalico.org.canal",
         &["canal", "flannel"],
     ),
+    ("csi-driver-nfs/", &["csi-snapshot-controller"]),
     ("kong/3.9.1/bitnami", &["kong-ingress-controller"]),
     (
         "prometheus-operator/0.85.0/bitnami",
         &["alertmanager", "blackbox-exporter", "prometheus"],
     ),
+    ("scaleway-csi-driver/", &["csi-snapshot-controller"]),
+    ("tempo/2.9.0/tempo-distributed", &["memcached"]),
 ];
 
 /// One manifest, and what is in it.
@@ -171,6 +188,9 @@ fn canonical(id: &str) -> String {
         "istio-proxy" => "istio",
         "kuma-dp" => "kuma",
         "linkerd-proxy" => "linkerd",
+        // Packages called like another product, or for an edition of one.
+        "olm-mysql" => "olm-mysql",
+        "olm-portworx-essentials" => "portworx",
         other => other.strip_prefix("olm-").unwrap_or(other),
     }
     .to_owned()

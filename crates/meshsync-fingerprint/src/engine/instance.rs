@@ -249,7 +249,11 @@ fn verdict(
             object: part.root.clone(),
         });
     }
-    let sure = anchored && kinds >= 2 && score >= IDENTIFIED_SCORE && !rule.unverified;
+    // Whoever makes a backup has the image and the name of what it is of.
+    let runs = group.iter().any(|known| {
+        known.claim.standing == Standing::Member && !matches!(&*known.id.kind, "Job" | "CronJob")
+    });
+    let sure = anchored && kinds >= 2 && score >= IDENTIFIED_SCORE && !rule.unverified && runs;
     verdict.state = match (sure, margin >= MARGIN) {
         (true, true) => State::Identified,
         (true, false) => State::Ambiguous,
