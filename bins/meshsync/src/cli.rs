@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use meshsync::{Fidelity, ListenAddr, Managed, Ready, Secrets, SubjectPattern};
 
 use crate::logging::LogFormat;
+use crate::store;
 use crate::values;
 
 /// Discover a Kubernetes cluster, keep a live picture of it, and deliver every change.
@@ -42,6 +43,18 @@ pub(crate) enum Command {
     /// Work with the rules by which products are told
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Show objects of a store
+    Get(store::GetArgs),
+    /// Ask a store in SQL
+    Sql(store::SqlArgs),
+    /// Say what two stores, or a store and a cluster, do not have in common
+    Diff(store::DiffArgs),
+    /// Keep a store equal to a state stream until told to stop
+    Replicate(store::ReplicateArgs),
+    /// Show what happens, from the events stream
+    Tail(store::TailArgs),
+    /// Show what happened to an object, from the events stream
+    History(store::HistoryArgs),
     /// Work with configuration files
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -13,6 +13,7 @@ mod run;
 mod settings;
 mod signals;
 mod snapshot;
+mod store;
 mod values;
 
 use std::process::ExitCode;
@@ -53,6 +54,12 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
         Command::Fingerprint(args) => fingerprint::fingerprint(args, cli.log_format).await,
         Command::Rules(command) => fingerprint::rules(command),
+        Command::Get(args) => store::get(&args),
+        Command::Sql(args) => store::sql(&args),
+        Command::Diff(args) => store::diff(args, cli.log_format).await,
+        Command::Replicate(args) => store::replicate(args, cli.log_format).await,
+        Command::Tail(args) => store::tail(args, cli.log_format).await,
+        Command::History(args) => store::history(args).await,
         Command::Config(command) => config::config(command),
     }
 }

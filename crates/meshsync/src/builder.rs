@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshsync_broker::sinks::{channel, open};
+use meshsync_broker::sinks::channel;
 use meshsync_broker::{Sink, SinkUrlError, Wire};
 use meshsync_discovery::Selection;
 use meshsync_fingerprint::{Catalog, CatalogError, Rule};
@@ -153,14 +153,14 @@ impl Builder {
         self
     }
 
-    /// Adds a sink by URL: `nats://…`, `file:PATH`, `stdout:`. See
-    /// [`open`](crate::sinks::open).
+    /// Adds a sink by URL: `nats://…`, `jetstream://…`, `store:PATH`, `file:PATH`,
+    /// `stdout:`. See [`open_sink`](crate::open_sink).
     ///
     /// # Errors
     ///
     /// When the URL names no sink.
     pub fn sink_url(mut self, url: &str) -> Result<Self, SinkUrlError> {
-        self.sinks.push(open(url)?);
+        self.sinks.push(crate::open_sink(url)?);
         Ok(self)
     }
 

@@ -47,6 +47,7 @@
 //! | `nats` | [sinks](crate::sinks::open) on NATS | yes |
 //! | `admin` | [`serve`]: probes, metrics and status over HTTP | yes |
 //! | `config` | [`Config`]: configuration files | yes |
+//! | `store` | [`store`]: an embedded database as a sink, and to be asked | yes |
 //! | `k8s-latest` | the newest Kubernetes version `k8s-openapi` knows; without it the program has to choose one | yes |
 //!
 //! # Invariants
@@ -74,6 +75,7 @@ mod monitor;
 mod outlets;
 mod replay;
 mod run;
+mod sink_url;
 mod source;
 
 #[cfg(feature = "admin")]
@@ -94,6 +96,9 @@ pub use meshery::{
 pub use meshsync_broker::requests::SubjectPattern;
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
 pub use run::RunError;
+pub use sink_url::open_sink;
+#[cfg(feature = "store")]
+pub use sink_url::store_path;
 pub use source::{SourceUrlError, parse_source};
 
 #[cfg(feature = "nats")]
@@ -114,3 +119,5 @@ pub use meshsync_informer::{
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;
 pub use meshsync_model::{ClusterId, EventType, Secrets};
+#[cfg(feature = "store")]
+pub use meshsync_store as store;

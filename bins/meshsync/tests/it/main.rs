@@ -6,4 +6,5 @@ mod demo;
 mod failures;
 mod run;
 mod snapshot;
+mod store;
 mod support;

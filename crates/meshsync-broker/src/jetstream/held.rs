@@ -128,6 +128,32 @@ impl Held {
         self.find(resource, place).is_some_and(Entry::is_stray)
     }
 
+    /// Begins a reading of everything: nothing has been given yet.
+    pub(super) fn begin_again(&mut self) {
+        for shelf in self.shelves.values_mut() {
+            for entry in shelf.entries.values_mut() {
+                entry.seq = entry.seq();
+            }
+            shelf.strays = shelf.live;
+        }
+    }
+
+    /// Ends it: what was not given is not there.
+    pub(super) fn drop_strays(&mut self) {
+        for shelf in self.shelves.values_mut() {
+            let strays: Vec<u64> = shelf
+                .entries
+                .iter()
+                .filter(|(_, entry)| entry.is_stray())
+                .map(|(place, _)| *place)
+                .collect();
+            for place in strays {
+                let old = shelf.entries.remove(&place);
+                shelf.account(old, None);
+            }
+        }
+    }
+
     /// Takes what was read back in place of what was known. Returns the resources
     /// of which something that this run was given is not there as it was, what is
     /// in `doubt` aside.

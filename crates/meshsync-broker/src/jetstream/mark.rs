@@ -21,8 +21,14 @@ impl Mark {
         Self(hasher.digest().max(1))
     }
 
-    pub(crate) fn as_u64(self) -> u64 {
+    /// As a number, to be written down.
+    pub fn as_u64(self) -> u64 {
         self.0
+    }
+
+    /// From a number that was written down.
+    pub fn from_u64(mark: u64) -> Self {
+        Self(mark.max(1))
     }
 }
 

@@ -19,11 +19,13 @@
 mod claim;
 mod core;
 mod envelope;
+mod events;
 mod held;
 mod mark;
 mod outgoing;
 mod pipeline;
 mod recall;
+mod replica;
 mod session;
 mod sink;
 mod streams;
@@ -31,7 +33,9 @@ mod subject;
 mod url;
 
 pub use envelope::{Envelope, EnvelopeError};
+pub use events::{Events, From, Past};
 pub use mark::{Digest, Mark};
+pub use replica::{Event, Marker, ObjectMessage, Position, Replica, ReplicaError, Resume, Verdict};
 pub use sink::JetStreamSink;
 pub use subject::{Subject, SubjectError};
 pub use url::JetStreamUrl;

@@ -35,7 +35,7 @@ pub(super) async fn read_back(
         SinkError::unavailable("failed to read back what the stream holds", error)
     };
     let config = OrderedConfig {
-        filter_subject: subject::objects(scope, resource),
+        filter_subjects: subject::objects(scope, resource),
         deliver_policy: DeliverPolicy::LastPerSubject,
         headers_only: true,
         ..OrderedConfig::default()

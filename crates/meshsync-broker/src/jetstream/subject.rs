@@ -184,13 +184,22 @@ fn fingerprint_of(key: &ObjectKey) -> Option<(&str, &str)> {
     (key.resource == Resource::fingerprints().id()).then(|| key.name.split_once('/'))?
 }
 
-/// All objects of a cluster, or of one of its resources.
-pub(crate) fn objects(scope: &str, resource: Option<&ResourceId>) -> String {
+/// The history of objects of this name, of whatever resource and cluster.
+pub(crate) fn history(namespace: Option<&str>, name: &str) -> String {
+    let namespace = token(namespace.unwrap_or_default());
+    format!("{EVENTS}.*.obj.*.*.{namespace}.{}", token(name))
+}
+
+/// All objects of a cluster, fingerprints among them, or of one of its resources.
+pub(crate) fn objects(scope: &str, resource: Option<&ResourceId>) -> Vec<String> {
     let scope = token(scope);
+    let fingerprints = format!("{STATE}.{scope}.fp.>");
     match resource {
-        None => format!("{STATE}.{scope}.obj.>"),
+        None => vec![format!("{STATE}.{scope}.obj.>"), fingerprints],
+        Some(resource) if *resource == Resource::fingerprints().id() => vec![fingerprints],
         Some(ResourceId { group, plural }) => {
-            format!("{STATE}.{scope}.obj.{}.{}.>", token(group), token(plural))
+            let (group, plural) = (token(group), token(plural));
+            vec![format!("{STATE}.{scope}.obj.{group}.{plural}.>")]
         }
     }
 }

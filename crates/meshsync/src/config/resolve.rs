@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use meshsync_broker::sinks::open;
 use meshsync_discovery::NamespaceSelection;
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
@@ -82,8 +81,9 @@ impl Resolver {
         match key.value.as_str() {
             "source" => self.config.source = self.text(value, parse_source),
             "sinks" => {
-                self.config.sinks =
-                    self.list(value, |url| open(url).map(|_sink| SinkUrl(url.to_owned())));
+                self.config.sinks = self.list(value, |url| {
+                    crate::open_sink(url).map(|_sink| SinkUrl(url.to_owned()))
+                });
             }
             "include" => self.config.include = self.list(value, str::parse),
             "exclude" => self.config.exclude = self.list(value, str::parse),

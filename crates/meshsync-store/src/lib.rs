@@ -1,0 +1,34 @@
+//! A cluster's state in an embedded database (SQLite).
+//!
+//! ```text
+//! StoreSink   ──┐                        ┌── objects   get, diff
+//! replicate() ──┴─► Store (one writer) ──┴── query     SQL, read-only
+//! ```
+//!
+//! # Invariants
+//!
+//! - A batch is in the file as a whole or not at all, and so is the position of a
+//!   replica that wrote it.
+//! - One writer; any number of readers, in other processes too (WAL).
+//! - Bodies are compressed; the SQL function `unpack` gives them back.
+//! - What was not given by the time of a `SYNCED` is gone.
+
+mod diff;
+mod error;
+#[cfg(feature = "nats")]
+mod follow;
+mod read;
+mod record;
+mod schema;
+mod sink;
+mod sql;
+mod store;
+
+pub use diff::{Difference, diff};
+pub use error::StoreError;
+#[cfg(feature = "nats")]
+pub use follow::{Progress, replicate};
+pub use read::{Filter, StoredObject};
+pub use sink::StoreSink;
+pub use sql::{Cell, Rows};
+pub use store::Store;
