@@ -257,8 +257,12 @@ fn members(catalog: &Catalog, hits: Vec<Hit>) -> Vec<Claim> {
             others.push(claim);
             continue;
         }
-        let rival = winners.iter_mut().find(|(of, _)| {
-            of.is_empty() || containers.is_empty() || of.iter().any(|at| containers.contains(at))
+        // What a product brings along is a part of it, and is itself as well.
+        let rival = winners.iter_mut().find(|(of, winner)| {
+            let overlap = of.is_empty()
+                || containers.is_empty()
+                || of.iter().any(|at| containers.contains(at));
+            overlap && !(anchored && are_whole_and_part(catalog, winner.rule, claim.rule))
         });
         match rival {
             None => {
@@ -287,4 +291,13 @@ fn members(catalog: &Catalog, hits: Vec<Hit>) -> Vec<Claim> {
         .map(|(_, claim)| claim)
         .chain(others)
         .collect()
+}
+
+/// Whether one of two products brings the other along.
+fn are_whole_and_part(catalog: &Catalog, one: u16, other: u16) -> bool {
+    let has = |whole: u16, part: u16| {
+        let part = &catalog.rule_at(part).id;
+        catalog.rule_at(whole).relations.contains.contains(part)
+    };
+    has(one, other) || has(other, one)
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod builtin;
+mod cluster;
 mod corpus;
 mod engine;
 mod metamorphic;
