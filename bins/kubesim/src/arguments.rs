@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Serve a simulated Kubernetes API from memory.
 ///
@@ -23,6 +23,21 @@ pub(crate) struct Arguments {
     /// Generate a cluster of about N objects
     #[arg(long, value_name = "N")]
     pub(crate) objects: Option<usize>,
+    /// How large generated objects are
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        default_value_t,
+        requires = "objects"
+    )]
+    pub(crate) size_distribution: SizeDistribution,
+    /// Send at most so many megabytes (of 1,000,000 bytes) a second, over all lists and watches
+    #[arg(long, value_name = "MB/S", value_parser = megabytes)]
+    pub(crate) pace: Option<u64>,
+    /// The same for each list and watch
+    #[arg(long, value_name = "MB/S", value_parser = megabytes)]
+    pub(crate) pace_stream: Option<u64>,
     /// Changes per second
     #[arg(long, value_name = "R", default_value_t = 0.0, value_parser = rate)]
     pub(crate) churn: f64,
@@ -60,9 +75,33 @@ pub(crate) struct Arguments {
     /// Serve legacy discovery only
     #[arg(long)]
     pub(crate) no_aggregated_discovery: bool,
+    /// Leave managedFields out for clients that ask for that, as Kubernetes 1.37 does
+    #[arg(long)]
+    pub(crate) drop_managed_fields: bool,
+    /// How long a request waits for a version from the future
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    pub(crate) version_wait: Duration,
     /// Time between bookmarks, for example 10s or 500ms
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(crate) bookmark_interval: Duration,
+}
+
+/// How large generated objects are.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum SizeDistribution {
+    /// As their content makes them
+    #[default]
+    Natural,
+    /// Zipf's law between 1 and 200 kB, about 5 kB in the mean
+    Zipf,
+}
+
+/// Megabytes a second as bytes a second.
+fn megabytes(text: &str) -> Result<u64, String> {
+    let rate = text.parse::<f64>().ok().map(|rate| rate * 1e6);
+    rate.filter(|rate| rate.is_finite() && *rate >= 1.0)
+        .map(|rate| rate as u64)
+        .ok_or_else(|| "expected a number of megabytes a second, for example 60".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -7,10 +7,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use meshsync_sim::{Generate, Sim, SimBuilder, SimError};
+use meshsync_sim::{Generate, Sim, SimBuilder, SimError, Sizes};
 use tracing_subscriber::EnvFilter;
 
-use crate::{arguments::Arguments, credentials::write_credentials};
+use crate::{
+    arguments::{Arguments, SizeDistribution},
+    credentials::write_credentials,
+};
 
 /// The cluster given cannot be loaded (`EX_CONFIG`).
 const BAD_INPUT: u8 = 78;
@@ -37,6 +40,8 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let sim = builder(&arguments)?.start().await?;
+    sim.faults().pace_total(arguments.pace);
+    sim.faults().pace(arguments.pace_stream);
     let token_file = write_credentials(&sim, &arguments)?;
     println!("{}", sim.url());
     let client = match &arguments.kubeconfig_out {
@@ -66,15 +71,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn builder(arguments: &Arguments) -> anyhow::Result<SimBuilder> {
     let mut builder = Sim::builder()
         .bind(arguments.bind)
-        .bookmark_interval(arguments.bookmark_interval);
+        .bookmark_interval(arguments.bookmark_interval)
+        .version_wait(arguments.version_wait);
     if let Some(dir) = &arguments.capture {
         builder = builder.capture(dir)?;
     }
     if let Some(objects) = arguments.objects {
-        builder = builder.generate(Generate {
-            objects,
-            seed: arguments.seed,
-        });
+        let seed = arguments.seed;
+        let sizes = match arguments.size_distribution {
+            SizeDistribution::Natural => Sizes::Natural,
+            SizeDistribution::Zipf => Sizes::Zipf,
+        };
+        builder = builder.generate_sized(Generate { objects, seed }, sizes);
     }
     for path in &arguments.manifests {
         builder = builder.manifests(path)?;
@@ -84,6 +92,9 @@ fn builder(arguments: &Arguments) -> anyhow::Result<SimBuilder> {
     }
     if arguments.tls {
         builder = builder.tls();
+    }
+    if arguments.drop_managed_fields {
+        builder = builder.drop_managed_fields();
     }
     if arguments.rbac {
         builder = builder.rbac();

@@ -14,7 +14,7 @@ use crate::{
     api::{GroupResource, builtin_catalog},
     auth::{User, ensure_default_roles},
     error::{LoadError, SimError},
-    generate::{Generate, generate},
+    generate::{Generate, Sizes, generate},
     http::{Tls, listen},
     load::{ensure_namespace, load_capture, load_manifests},
     shared::{Settings, Shared},
@@ -52,6 +52,8 @@ pub struct SimBuilder {
     token: Option<String>,
     users: Vec<(String, User)>,
     rbac: bool,
+    version_wait: Duration,
+    drops_managed_fields: bool,
     tls: bool,
     watch_list: bool,
     aggregated_discovery: bool,
@@ -73,6 +75,8 @@ impl Default for SimBuilder {
             token: None,
             users: Vec::new(),
             rbac: false,
+            version_wait: Duration::from_secs(3),
+            drops_managed_fields: false,
             tls: false,
             watch_list: true,
             aggregated_discovery: true,
@@ -124,8 +128,13 @@ impl SimBuilder {
     }
 
     /// Adds a generated cluster. Takes a few seconds for 100,000 objects.
-    pub fn generate(mut self, options: Generate) -> Self {
-        generate(&mut self.store, &options);
+    pub fn generate(self, options: Generate) -> Self {
+        self.generate_sized(options, Sizes::Natural)
+    }
+
+    /// The same with a say in how large the objects are.
+    pub fn generate_sized(mut self, options: Generate, sizes: Sizes) -> Self {
+        generate(&mut self.store, &options, sizes);
         self
     }
 
@@ -170,6 +179,22 @@ impl SimBuilder {
     /// unless they are there.
     pub fn rbac(mut self) -> Self {
         self.rbac = true;
+        self
+    }
+
+    /// How long a request waits for a version from the future before it is answered 504; three
+    /// seconds unless told, as on a real server.
+    pub fn version_wait(mut self, wait: Duration) -> Self {
+        self.version_wait = wait;
+        self
+    }
+
+    /// Leaves `metadata.managedFields` out for clients that ask for that in `Accept`
+    /// (`drop=metadata.managedFields`), as Kubernetes 1.37 does; unless told, the parameter is
+    /// ignored, as older servers do.
+    /// <https://github.com/kubernetes/enhancements/issues/5958>
+    pub fn drop_managed_fields(mut self) -> Self {
+        self.drops_managed_fields = true;
         self
     }
 
@@ -219,6 +244,8 @@ impl SimBuilder {
             watch_lag_max: self.watch_lag_max,
             version: self.version,
             rbac: self.rbac,
+            version_wait: self.version_wait,
+            drops_managed_fields: self.drops_managed_fields,
             tls,
         };
         let shared = Shared::new(self.store, settings);

@@ -1,7 +1,7 @@
 //! What requests, the in-process API and background tasks share.
 
 use std::{
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -28,6 +28,12 @@ pub(crate) struct Shared {
     pub(crate) bookmark_interval: Duration,
     /// A watch this many changes behind is closed.
     pub(crate) watch_lag_max: u64,
+    /// How long a request waits for a version from the future.
+    pub(crate) version_wait: Duration,
+    /// Requests that wait for one.
+    pub(crate) waiting: AtomicUsize,
+    /// Whether managedFields are left out for those who ask for that.
+    pub(crate) drops_managed_fields: bool,
     /// The `/version` document.
     pub(crate) version: Bytes,
 }
@@ -40,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) watch_lag_max: u64,
     pub(crate) version: Bytes,
     pub(crate) rbac: bool,
+    pub(crate) version_wait: Duration,
+    pub(crate) drops_managed_fields: bool,
     pub(crate) tls: Option<Tls>,
 }
 
@@ -54,6 +62,9 @@ impl Shared {
             requests: RequestLog::new(settings.request_log),
             bookmark_interval: settings.bookmark_interval,
             watch_lag_max: settings.watch_lag_max,
+            waiting: AtomicUsize::new(0),
+            version_wait: settings.version_wait,
+            drops_managed_fields: settings.drops_managed_fields,
             version: settings.version,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -13,13 +13,15 @@ use crate::{
     auth::{User, Users},
     builder::SimBuilder,
     error::{SimError, WriteError},
-    faults::Faults,
+    faults::{FaultScope, Faults},
     generate::{Churn, churn},
     http::{Listener, listen},
     kubeconfig::{Credential, kubeconfig},
     requests::RequestLog,
     shared::Shared,
-    store::{DeleteOptions, Object, Store, WriteOptions, decode, merge_patch, object_key},
+    store::{
+        DeleteOptions, Object, Store, StoreBackup, WriteOptions, decode, merge_patch, object_key,
+    },
 };
 
 /// A running simulator. Dropping it ends everything at once; [`Sim::stop`] ends it in order.
@@ -57,6 +59,10 @@ impl Written {
         }
     }
 }
+
+/// A state of the cluster, taken by [`Sim::backup`]. It shares what has not changed since.
+#[derive(Clone, Debug)]
+pub struct Backup(StoreBackup);
 
 /// One object of a [`Sim::snapshot`].
 #[derive(Clone, Debug)]
@@ -150,6 +156,11 @@ impl Sim {
     /// The current resource version of the cluster.
     pub fn resource_version(&self) -> u64 {
         self.shared.read().rv
+    }
+
+    /// Requests that wait for a version that is not there yet.
+    pub fn waiting_for_version(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
     }
 
     /// Number of objects in the cluster.
@@ -308,6 +319,45 @@ impl Sim {
                 }
             })
         })
+    }
+
+    /// Lets what serves the requests in scope stand still at the present version, as a replica whose
+    /// watch cache no longer follows, until [`Faults::catch_up`]. Lists and gets without a version
+    /// stay consistent; those that any version satisfies show the old state, watches hold back what
+    /// is newer, and who asks for a newer version waits, then gets a 504.
+    pub fn lag(&self, scope: FaultScope) {
+        let version = self.resource_version();
+        self.faults().lag_at(scope, version);
+    }
+
+    /// The state of the cluster, to go back to.
+    pub fn backup(&self) -> Backup {
+        Backup(self.shared.read().backup())
+    }
+
+    /// Crashes the server and brings it back with an older state: objects and resource version are
+    /// those of the backup, as when etcd is restored. Versions handed out since are from the future
+    /// until they are handed out again, for other changes.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::Bind`] when the port is taken meanwhile.
+    pub async fn restore(&self, backup: &Backup) -> Result<(), SimError> {
+        self.stop_listener().await;
+        self.shared.write().restore(&backup.0);
+        self.start_listener().await
+    }
+
+    /// Crashes the server and brings it back with the same state and no history: every version but
+    /// the present one is too old.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::Bind`] when the port is taken meanwhile.
+    pub async fn restart(&self) -> Result<(), SimError> {
+        self.stop_listener().await;
+        self.compact();
+        self.start_listener().await
     }
 
     /// Changes the cluster about `per_second` times a second until the handle is stopped.

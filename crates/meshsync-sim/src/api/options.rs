@@ -105,6 +105,19 @@ impl ListOptions {
         })
     }
 
+    /// Whether a list may come from a watch cache that has fallen behind: when any version will do,
+    /// or any from a given one on. Without a version, or with exactly one, it is consistent.
+    pub(crate) fn may_be_cached(&self) -> bool {
+        let exact = self.version_match == Some(Match::Exact)
+            || (self.version_match.is_none() && self.limit.is_some());
+        self.continue_token.is_none()
+            && match self.resource_version {
+                None => false,
+                Some(0) => true,
+                Some(_) => !exact,
+            }
+    }
+
     /// The rules of the server for a list (`ValidateListOptions` in apimachinery).
     pub(crate) fn check_list(&self) -> Result<(), Status> {
         let refuse = |field, why| Err(Status::list_options_forbidden(field, why));

@@ -222,12 +222,15 @@ impl Status {
             ),
             _ => ("", "simulated failure"),
         };
-        let status = Self::new(code, reason, message);
-        if code == 429 {
-            status.with_details(json!({"retryAfterSeconds": 1}))
-        } else {
-            status
+        Self::new(code, reason, message)
+    }
+
+    /// The same with when to retry, if that is known.
+    pub(crate) fn retry_after(mut self, seconds: Option<u64>) -> Self {
+        if let Some(seconds) = seconds {
+            self.details = json!({"retryAfterSeconds": seconds});
         }
+        self
     }
 
     /// The JSON body, members in the server's order.

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     emit::Emit,
     products::{SHOP_SERVICES, SHOPS, workloads},
+    sizes::Sizes,
 };
 use crate::store::Store;
 
@@ -45,10 +46,10 @@ const APPLICATIONS: usize = 25;
 const OBJECTS_PER_NODE: usize = 150;
 
 /// Adds a generated cluster to a store that is still loading.
-pub(crate) fn generate(store: &mut Store, options: &Generate) {
+pub(crate) fn generate(store: &mut Store, options: &Generate, sizes: Sizes) {
     let present: usize = store.tables.values().map(|table| table.objects.len()).sum();
     let wanted = options.objects.saturating_sub(present);
-    let mut emit = Emit::new(store, options.seed);
+    let mut emit = Emit::new(store, options.seed, sizes);
     emit.cluster_nodes((wanted / OBJECTS_PER_NODE).clamp(3, 5_000));
     for namespace in ["default", "kube-system"] {
         emit.namespace(namespace);

@@ -3,7 +3,7 @@
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use super::managed_fields::managed_fields;
+use super::{managed_fields::managed_fields, sizes::Sizes};
 use crate::{
     api::GroupResource,
     store::{Store, WriteOptions},
@@ -16,6 +16,7 @@ pub(super) struct Emit<'a> {
     /// Objects written so far.
     pub(super) count: usize,
     pub(super) nodes: usize,
+    pub(super) sizes: Sizes,
 }
 
 /// What other objects need to know of a written one.
@@ -38,12 +39,13 @@ impl Ref {
 }
 
 impl<'a> Emit<'a> {
-    pub(super) fn new(store: &'a mut Store, seed: u64) -> Self {
+    pub(super) fn new(store: &'a mut Store, seed: u64, sizes: Sizes) -> Self {
         Self {
             store,
             rng: StdRng::seed_from_u64(seed),
             count: 0,
             nodes: 0,
+            sizes,
         }
     }
 
@@ -130,6 +132,7 @@ impl<'a> Emit<'a> {
             .to_owned();
         let fields = managed_fields(&object, api_version, &created);
         object["metadata"]["managedFields"] = fields;
+        self.resize(&mut object);
         let gr = GroupResource::new(group, plural);
         match self
             .store

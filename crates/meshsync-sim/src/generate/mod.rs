@@ -10,9 +10,11 @@ mod managed_fields;
 mod network;
 mod pods;
 mod products;
+mod sizes;
 mod workloads;
 
 pub use churn::Churn;
 pub(crate) use churn::churn;
 pub use cluster::Generate;
 pub(crate) use cluster::generate;
+pub use sizes::Sizes;

@@ -47,6 +47,13 @@ pub(crate) fn representation(accept: &str) -> Result<Representation, Status> {
     ))
 }
 
+/// Whether a client asks for objects without `managedFields` (KEP-5958).
+pub(crate) fn asks_to_drop_managed_fields(accept: &str) -> bool {
+    accept
+        .split([',', ';'])
+        .any(|parameter| parameter.trim() == "drop=metadata.managedFields")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

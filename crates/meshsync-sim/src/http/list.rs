@@ -4,17 +4,20 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream;
-use http::Response;
+use http::{HeaderValue, Response, header};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    reply::{Body, FRAME_BYTES, complete, json, streamed},
+    governed::governed,
+    reply::{Body, FRAME_BYTES, json, streamed},
     table::table,
     token::ContinueToken,
+    versions::wait_for_version,
 };
 use crate::{
     api::{GroupResource, ListOptions, Match, Status},
     shared::Shared,
-    store::{Filter, Framing, Object, PageRequest},
+    store::{Filter, Framing, Object, PageRequest, Store},
 };
 
 /// A list request whose resource exists.
@@ -28,11 +31,25 @@ pub(crate) struct ListRequest {
 }
 
 /// Answers a list.
-pub(crate) fn list(shared: &Arc<Shared>, request: ListRequest) -> Result<Response<Body>, Status> {
+pub(crate) async fn list(
+    shared: &Arc<Shared>,
+    request: ListRequest,
+    stop: CancellationToken,
+) -> Result<Response<Body>, Status> {
     request.options.check_list()?;
+    if let Some(version) = request.options.resource_version
+        && request.options.continue_token.is_none()
+    {
+        wait_for_version(shared, &request.gr, "list", version).await?;
+    }
+    let cached = request
+        .options
+        .may_be_cached()
+        .then(|| shared.faults.lag(&request.gr, "list"))
+        .flatten();
     let (page, rv, sent) = {
         let store = shared.read();
-        let (page_request, rv, sent) = place(&request.options, store.rv, &store, &request.gr)?;
+        let (page_request, rv, sent) = place(&request.options, cached, &store, &request.gr)?;
         (
             store.page(&request.gr, &request.filter, &page_request)?,
             rv,
@@ -65,10 +82,15 @@ pub(crate) fn list(shared: &Arc<Shared>, request: ListRequest) -> Result<Respons
     let (head, tail) = request.framing.list_frame(rv, token.as_deref(), remaining);
     Ok(body(
         Arc::clone(shared),
-        request.framing,
-        head,
-        page.objects,
-        tail,
+        &request.gr,
+        stop,
+        Writer {
+            framing: request.framing,
+            objects: page.objects.into(),
+            tail: Some(tail),
+            started: false,
+        },
+        &head,
     ))
 }
 
@@ -76,10 +98,11 @@ pub(crate) fn list(shared: &Arc<Shared>, request: ListRequest) -> Result<Respons
 /// how many objects earlier pages sent.
 fn place(
     options: &ListOptions,
-    current: u64,
-    store: &crate::store::Store,
+    cached: Option<u64>,
+    store: &Store,
     gr: &GroupResource,
 ) -> Result<(PageRequest, u64, u64), Status> {
+    let current = store.rv;
     if let Some(text) = &options.continue_token {
         if options.resource_version.is_some_and(|rv| rv > 0) {
             return Err(Status::bad_request(
@@ -111,12 +134,14 @@ fn place(
         return Ok((request, at.unwrap_or(current), token.sent));
     }
     let rv = options.resource_version.unwrap_or(0);
-    if rv > current {
-        return Err(Status::rv_too_large(rv, current));
-    }
     let exact = options.version_match == Some(Match::Exact)
         || (options.version_match.is_none() && options.limit.is_some() && rv > 0);
-    let at = exact.then_some(rv);
+    // A replica that lags shows an older state, as far as the history tells it.
+    let oldest = store.table(gr).map_or(0, |table| table.oldest());
+    let cached = cached
+        .map(|cached| cached.max(oldest))
+        .filter(|cached| *cached < current);
+    let at = exact.then_some(rv).or(cached);
     // A list at version 0 comes from the watch cache, which does not page.
     let limit = if options.resource_version == Some(0) {
         None
@@ -137,36 +162,31 @@ fn place(
 /// A body of stored objects between a head and a tail, in frames of about 64 KiB.
 fn body(
     shared: Arc<Shared>,
-    framing: Framing,
-    head: String,
-    objects: Vec<Arc<Object>>,
-    tail: String,
+    gr: &GroupResource,
+    stop: CancellationToken,
+    mut writer: Writer,
+    head: &str,
 ) -> Response<Body> {
     let mut first = BytesMut::with_capacity(FRAME_BYTES + 16 * 1024);
     first.put_slice(head.as_bytes());
-    let mut writer = Writer {
-        framing,
-        objects: objects.into(),
-        tail: Some(tail),
-        started: false,
-    };
     let frame = writer.frame(first);
-    if writer.tail.is_none() && frame.len() < FRAME_BYTES {
-        // Small enough to be sent with a Content-Length, as the server does.
-        return complete(200, super::reply::JSON, frame);
+    // Small enough to be sent with a Content-Length, as the server does.
+    let length = (writer.tail.is_none() && frame.len() < FRAME_BYTES).then_some(frame.len());
+    let frames = stream::unfold((writer, Some(frame)), |(mut writer, ready)| async move {
+        let frame = match ready {
+            Some(frame) => frame,
+            None if writer.tail.is_none() => return None,
+            None => writer.frame(BytesMut::with_capacity(FRAME_BYTES + 16 * 1024)),
+        };
+        Some((Ok(frame), (writer, None)))
+    });
+    let mut response = streamed(governed(shared, gr, "list", stop, frames));
+    if let Some(length) = length {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    streamed(stream::unfold(
-        (shared, writer, Some(frame)),
-        |(shared, mut writer, ready)| async move {
-            let frame = match ready {
-                Some(frame) => frame,
-                None if writer.tail.is_none() => return None,
-                None => writer.frame(BytesMut::with_capacity(FRAME_BYTES + 16 * 1024)),
-            };
-            shared.faults.before_frame(frame.len()).await;
-            Some((Ok(frame), (shared, writer, None)))
-        },
-    ))
+    response
 }
 
 struct Writer {

@@ -2,8 +2,10 @@
 
 mod accept;
 mod discovery;
+mod governed;
 mod identity;
 mod list;
+mod metered;
 mod objects;
 mod openapi;
 mod protobuf;
@@ -14,6 +16,7 @@ mod table;
 mod target;
 mod tls;
 mod token;
+mod versions;
 mod watch;
 
 pub(crate) use server::{Listener, listen};

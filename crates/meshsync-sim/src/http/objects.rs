@@ -52,7 +52,7 @@ impl ObjectRequest {
         match (method.as_str(), self.name.clone()) {
             ("GET", Some(name)) => {
                 let key = object_key(&self.namespace, &name);
-                let object = shared.read().get(&self.gr, &key).map(Arc::clone);
+                let object = self.current(shared, &key);
                 let object = object.ok_or_else(|| Status::not_found(&self.gr, &name))?;
                 Ok(self.reply(200, &object))
             }
@@ -74,6 +74,19 @@ impl ObjectRequest {
             ("PATCH", Some(name)) => self.patch(shared, &name),
             ("DELETE", Some(name)) => self.delete(shared, &name),
             _ => Err(Status::method_not_allowed()),
+        }
+    }
+
+    /// The object as it is; where any version will do, as a replica that lags knows it.
+    fn current(&self, shared: &Shared, key: &str) -> Option<Arc<Object>> {
+        let store = shared.read();
+        let lag = self
+            .query
+            .value("resourceVersion")
+            .and_then(|_| shared.faults.lag(&self.gr, "get"));
+        match lag {
+            Some(at) if at < store.rv => store.get_at(&self.gr, key, at),
+            _ => store.get(&self.gr, key).map(Arc::clone),
         }
     }
 

@@ -1,27 +1,30 @@
 //! From a request to its answer: resolve the target, ask the faults, hand over.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
+use futures::stream;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    accept::{Representation, representation},
+    accept::{Representation, asks_to_drop_managed_fields, representation},
     discovery::{discovery, unknown_path},
     identity::{attributes, authenticate, authorize, impersonate},
     list::{ListRequest, list},
+    metered::metered,
     objects::ObjectRequest,
-    reply::Body,
+    reply::{Body, streamed},
     target::Target,
-    watch::{WatchRequest, watch},
+    versions::wait_for_version,
+    watch::{WatchRequest, error_line, watch},
 };
 use crate::{
     api::{GroupResource, ListOptions, Query, Status},
     auth::User,
     faults::RequestFacts,
-    requests::LoggedRequest,
+    requests::{LoggedRequest, Meter},
     shared::Shared,
     store::{Filter, Framing},
 };
@@ -35,6 +38,7 @@ pub(crate) async fn route(
     request: Request<Incoming>,
     stop: CancellationToken,
 ) -> Response<Body> {
+    let meter = Meter::start();
     let latency = shared.faults.latency_now();
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -47,6 +51,14 @@ pub(crate) async fn route(
         user_agent: header_text(request.headers(), &header::USER_AGENT).to_owned(),
         accept: header_text(request.headers(), &header::ACCEPT).to_owned(),
         user: String::new(),
+        verb: request.method().as_str().to_lowercase(),
+        resource: None,
+        subresource: String::new(),
+        namespace: String::new(),
+        name: String::new(),
+        started: SystemTime::now(),
+        bytes: 0,
+        took: None,
     };
     let response = answer(&shared, request, stop, &mut entry)
         .await
@@ -59,8 +71,8 @@ pub(crate) async fn route(
         status = entry.status,
         "served"
     );
-    shared.requests.push(entry);
-    response
+    shared.requests.push(entry, &meter);
+    response.map(|body| metered(body, meter))
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
@@ -84,6 +96,14 @@ async fn answer(
         .as_ref()
         .map(|t| GroupResource::new(t.group.as_str(), t.plural.as_str()));
     let verb = verb(&parts.method, target.as_ref(), &query);
+    if let Some(target) = &target {
+        entry.verb = verb.to_owned();
+        entry.resource.clone_from(&gr);
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        entry.subresource = text(&target.subresource);
+        entry.namespace = text(&target.namespace);
+        entry.name = text(&target.name);
+    }
     let health = matches!(path, "/healthz" | "/livez" | "/readyz" | "/version");
     let user = if health && !parts.headers.contains_key(header::AUTHORIZATION) {
         User::anonymous()
@@ -92,21 +112,24 @@ async fn answer(
         impersonate(shared, &parts.headers, user)?
     };
     entry.user.clone_from(&user.name);
-    let target_part = |part: fn(&Target) -> &Option<String>| {
-        target
-            .as_ref()
-            .and_then(|target| part(target).as_deref())
-            .unwrap_or_default()
-    };
     let facts = RequestFacts {
         resource: gr.as_ref(),
-        subresource: target_part(|target| &target.subresource),
-        namespace: target_part(|target| &target.namespace),
-        name: target_part(|target| &target.name),
+        subresource: &entry.subresource,
+        namespace: &entry.namespace,
+        name: &entry.name,
         verb,
         user: &user.name,
+        version: query
+            .value("resourceVersion")
+            .and_then(|version| version.parse().ok()),
+        current: shared.read().rv,
     };
+    let facts_version = facts.version;
     if let Some(refusal) = shared.faults.refusal(facts) {
+        if refusal.in_stream {
+            let line = error_line(&refusal.status);
+            return Ok(streamed(stream::iter([Ok(line)])));
+        }
         return Ok(refusal.into());
     }
     if shared.authorizer.enforces() {
@@ -121,6 +144,8 @@ async fn answer(
     };
     let mut framing = resolve(shared, &target, verb)?;
     let representation = representation(header_text(&parts.headers, &header::ACCEPT))?;
+    framing.drops_managed_fields = shared.drops_managed_fields
+        && asks_to_drop_managed_fields(header_text(&parts.headers, &header::ACCEPT));
     framing.metadata_only = representation == Representation::Metadata;
     if matches!(verb, "list" | "watch") {
         let options = ListOptions::parse(&query)?;
@@ -138,6 +163,7 @@ async fn answer(
                 },
                 stop,
             )
+            .await
         } else {
             list(
                 shared,
@@ -148,7 +174,9 @@ async fn answer(
                     options,
                     as_table,
                 },
+                stop,
             )
+            .await
         };
     }
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
@@ -160,6 +188,11 @@ async fn answer(
         "deletecollection" => Some(filter(&target, &ListOptions::parse(&query)?)),
         _ => None,
     };
+    if verb == "get"
+        && let Some(version) = facts_version
+    {
+        wait_for_version(shared, &gr, verb, version).await?;
+    }
     let request = ObjectRequest {
         gr,
         framing,

@@ -13,12 +13,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    governed::governed,
     reply::{Body, FRAME_BYTES, streamed},
     table::table,
+    versions::{seen, wait_for_version},
 };
 use crate::{
     api::{GroupResource, ListOptions, Status},
-    faults::{CutStyle, Cuts},
+    faults::{CutStyle, Order, Orders, WatchQuirk},
     shared::Shared,
     store::{Event, EventKind, Filter, Framing, Object, PageRequest, Pending},
 };
@@ -37,7 +39,7 @@ pub(crate) struct WatchRequest {
 }
 
 /// Answers a watch.
-pub(crate) fn watch(
+pub(crate) async fn watch(
     shared: &Arc<Shared>,
     request: WatchRequest,
     stop: CancellationToken,
@@ -45,13 +47,24 @@ pub(crate) fn watch(
     request
         .options
         .check_watch(shared.faults.watch_list_allowed())?;
-    let watcher = Watcher::start(Arc::clone(shared), request, stop)?;
-    Ok(streamed(stream::unfold(
-        watcher,
-        |mut watcher| async move {
-            let frame = watcher.next_frame().await?;
-            Some((frame, watcher))
-        },
+    let gr = request.gr.clone();
+    if request.options.send_initial_events == Some(true) {
+        // Without a version, as of now: a replica that lags has to catch up first.
+        let asked = request.options.resource_version;
+        let wanted = asked.unwrap_or_else(|| shared.read().rv);
+        wait_for_version(shared, &gr, "watch", wanted).await?;
+    }
+    let watcher = Watcher::start(Arc::clone(shared), request, stop.clone())?;
+    let frames = stream::unfold(watcher, |mut watcher| async move {
+        let frame = watcher.gather().await?;
+        Some((frame, watcher))
+    });
+    Ok(streamed(governed(
+        Arc::clone(shared),
+        &gr,
+        "watch",
+        stop,
+        frames,
     )))
 }
 
@@ -74,9 +87,14 @@ struct Watcher {
     deadline: Instant,
     bookmark_at: Instant,
     changes: Receiver<u64>,
-    cuts: Receiver<Cuts>,
-    /// Cut orders up to this number were given before this watch began.
-    cuts_seen: u64,
+    orders: Receiver<Orders>,
+    /// Orders up to this number were given before this watch began, or have been followed.
+    orders_seen: u64,
+    /// Sequence number of the first change this watch could send.
+    began: u64,
+    /// Served from a watch cache, which may lag.
+    cached: bool,
+    lags: Receiver<crate::faults::Lags>,
 }
 
 impl Watcher {
@@ -89,31 +107,40 @@ impl Watcher {
         let watch_list = options.send_initial_events == Some(true);
         let rv = options.resource_version.unwrap_or(0);
         let now = Instant::now();
-        let cuts = shared.faults.cuts();
-        let cuts_seen = cuts.borrow().number();
+        let orders = shared.faults.orders();
+        let orders_seen = orders.borrow().number();
+        let lags = shared.faults.lag_changes();
+        // Without a version a watch shows the present; any other comes from the watch cache.
+        let cached = watch_list || options.resource_version.is_some();
+        let lag = cached
+            .then(|| shared.faults.lag(&request.gr, "watch"))
+            .flatten();
         let store = shared.read();
         let table = store.table(&request.gr)?;
-        if watch_list && rv > store.rv {
-            return Err(Status::rv_too_large(rv, store.rv));
-        }
         let from_now = watch_list || (rv == 0 && options.send_initial_events != Some(false));
         let initial = if from_now {
-            store
-                .page(&request.gr, &request.filter, &PageRequest::default())?
-                .objects
+            let at = lag.map(|lag| lag.max(table.oldest()));
+            let page = PageRequest {
+                at: at.filter(|at| *at < store.rv),
+                ..PageRequest::default()
+            };
+            store.page(&request.gr, &request.filter, &page)?.objects
         } else {
             Vec::new()
         };
         let mut farewell = None;
         let cursor = match table.sequence_after(rv) {
-            _ if from_now || rv == 0 => table.next_sequence(),
+            _ if from_now || rv == 0 => lag
+                .and_then(|lag| table.sequence_after(lag.max(table.oldest())))
+                .unwrap_or_else(|| table.next_sequence()),
             Some(cursor) => cursor,
             None => {
                 farewell = Some(error_line(&Status::watch_too_old(rv, table.oldest())));
                 0
             }
         };
-        let (incarnation, changes, current) = (table.incarnation, table.subscribe(), store.rv);
+        let (incarnation, changes) = (table.incarnation, table.subscribe());
+        let current = lag.map_or(store.rv, |lag| lag.min(store.rv));
         drop(store);
         Ok(Self {
             deadline: now + options.timeout.unwrap_or(TIMEOUT_DEFAULT),
@@ -131,22 +158,12 @@ impl Watcher {
             done: false,
             broken: false,
             changes,
-            cuts,
-            cuts_seen,
+            orders,
+            orders_seen,
+            began: cursor,
+            cached,
+            lags,
         })
-    }
-
-    async fn next_frame(&mut self) -> Option<io::Result<Bytes>> {
-        let frame = self.gather().await?;
-        if let Ok(bytes) = &frame {
-            let gate = Arc::clone(&self.shared);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return None,
-                () = gate.faults.before_frame(bytes.len()) => {}
-            }
-        }
-        Some(frame)
     }
 
     async fn gather(&mut self) -> Option<io::Result<Bytes>> {
@@ -163,16 +180,25 @@ impl Watcher {
             return Some(Ok(line));
         }
         if self.initial.len() > 0 || self.end_of_initial_events.is_some() {
-            return match self.cut_now() {
-                Some(cut) => self.cut(cut),
-                None => Some(Ok(self.initial_frame())),
+            return match self.order_now() {
+                Some(Order::Cut(cut)) => self.cut(cut),
+                _ => Some(Ok(self.initial_frame())),
             };
         }
         loop {
-            if let Some(cut) = self.cut_now() {
-                return self.cut(cut);
+            match self.order_now() {
+                Some(Order::Cut(cut)) => return self.cut(cut),
+                Some(Order::Replay(events)) => {
+                    let frame = self.replay(events);
+                    if !frame.is_empty() {
+                        return Some(Ok(frame));
+                    }
+                }
+                None => {}
             }
             self.changes.mark_unchanged();
+            self.lags.mark_unchanged();
+            let limit = self.limit();
             let pending = self.shared.read().pending(
                 &self.request.gr,
                 self.incarnation,
@@ -185,21 +211,26 @@ impl Watcher {
                     return None;
                 }
                 Pending::Ended => return None,
-                Pending::Events(events, cursor) => {
-                    self.cursor = cursor;
+                Pending::Events(events, _) if events.first().is_some_and(|e| e.rv > limit) => limit,
+                Pending::Events(mut events, cursor) => {
+                    let known = events.len();
+                    events.retain(|event| event.rv <= limit);
+                    self.cursor = cursor - (known - events.len()) as u64;
                     let frame = self.event_frame(&events);
                     if frame.is_empty() {
                         continue;
                     }
                     return Some(Ok(frame));
                 }
-                Pending::None(rv) => rv,
+                Pending::None(rv) => rv.min(limit),
             };
-            let bookmarks = self.request.options.allow_bookmarks;
+            let bookmarks = self.request.options.allow_bookmarks
+                && !self.shared.faults.has_quirk(WatchQuirk::NoBookmarks);
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
-                _ = self.cuts.changed() => {}
+                _ = self.orders.changed() => {}
+                _ = self.lags.changed() => {}
                 _ = self.changes.changed() => {}
                 () = sleep_until(self.deadline) => {
                     self.done = true;
@@ -218,7 +249,10 @@ impl Watcher {
         let mut out = BytesMut::with_capacity(FRAME_BYTES + 16 * 1024);
         while out.len() < FRAME_BYTES {
             let Some(object) = self.initial.next() else {
-                if let Some(rv) = self.end_of_initial_events.take() {
+                let withheld = self.shared.faults.has_quirk(WatchQuirk::NoInitialEventsEnd);
+                if let Some(rv) = self.end_of_initial_events.take()
+                    && !withheld
+                {
                     out.put_slice(&self.bookmark(rv, true));
                 }
                 break;
@@ -231,7 +265,9 @@ impl Watcher {
     fn event_frame(&mut self, events: &[Event]) -> Bytes {
         let mut out = BytesMut::new();
         let after_rv = self.after_rv;
-        for event in events.iter().filter(|event| event.rv > after_rv) {
+        let twice = self.shared.faults.has_quirk(WatchQuirk::DuplicatedEvents);
+        let due = events.iter().filter(|event| event.rv > after_rv);
+        for event in due.flat_map(|event| std::iter::repeat_n(event, 1 + usize::from(twice))) {
             let filter = &self.request.filter;
             let is = filter.matches(&event.object) && event.kind != EventKind::Deleted;
             let was = event
@@ -257,10 +293,28 @@ impl Watcher {
         out.freeze()
     }
 
+    /// The last `events` changes this watch has seen, once more.
+    fn replay(&mut self, events: usize) -> Bytes {
+        let store = self.shared.read();
+        let events = store
+            .table(&self.request.gr)
+            .ok()
+            .filter(|table| table.incarnation == self.incarnation)
+            .map(|table| table.before(self.cursor, self.began, events))
+            .unwrap_or_default();
+        drop(store);
+        self.event_frame(&events)
+    }
+
     fn put_line(&mut self, out: &mut BytesMut, kind: &str, object: &Object) {
-        out.put_slice(b"{\"type\":\"");
-        out.put_slice(kind.as_bytes());
-        out.put_slice(b"\",\"object\":");
+        let reordered = self.shared.faults.has_quirk(WatchQuirk::ReorderedKeys);
+        if reordered {
+            out.put_slice(b"{\"object\":");
+        } else {
+            out.put_slice(b"{\"type\":\"");
+            out.put_slice(kind.as_bytes());
+            out.put_slice(b"\",\"object\":");
+        }
         if self.request.as_table {
             let columns = !std::mem::replace(&mut self.table_started, true);
             let objects = [Arc::new(object.clone())];
@@ -269,6 +323,11 @@ impl Watcher {
             out.put_slice(rows.to_string().as_bytes());
         } else {
             self.request.framing.put_object(out, object);
+        }
+        if reordered {
+            out.put_slice(b",\"type\":\"");
+            out.put_slice(kind.as_bytes());
+            out.put_slice(b"\"");
         }
         out.put_slice(b"}\n");
     }
@@ -281,8 +340,23 @@ impl Watcher {
         out.freeze()
     }
 
-    fn cut_now(&self) -> Option<CutStyle> {
-        self.cuts.borrow().after(self.cuts_seen, &self.request.gr)
+    /// The newest version this watch may show.
+    fn limit(&self) -> u64 {
+        if self.cached && !self.lags.borrow().is_empty() {
+            seen(&self.shared, &self.request.gr, "watch")
+        } else {
+            u64::MAX
+        }
+    }
+
+    fn order_now(&mut self) -> Option<Order> {
+        let found = self
+            .orders
+            .borrow()
+            .after(self.orders_seen, &self.request.gr);
+        let (number, order) = found?;
+        self.orders_seen = number;
+        Some(order)
     }
 
     fn cut(&mut self, style: CutStyle) -> Option<io::Result<Bytes>> {
@@ -294,6 +368,21 @@ impl Watcher {
                 Some(Ok(Bytes::from_static(
                     b"{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"na",
                 )))
+            }
+            CutStyle::MidUtf8 => {
+                self.broken = true;
+                Some(Ok(Bytes::from_static(
+                    b"{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"caf\xc3",
+                )))
+            }
+            CutStyle::Error(code) => {
+                self.done = true;
+                Some(Ok(error_line(&match code {
+                    410 => {
+                        Status::expired("The resourceVersion for the provided watch is too old.")
+                    }
+                    code => Status::forced(code),
+                })))
             }
         }
     }
@@ -307,7 +396,7 @@ impl Watcher {
     }
 }
 
-fn error_line(status: &Status) -> Bytes {
+pub(super) fn error_line(status: &Status) -> Bytes {
     let mut out = BytesMut::from(&b"{\"type\":\"ERROR\",\"object\":"[..]);
     out.put_slice(&status.body());
     out.put_slice(b"}\n");

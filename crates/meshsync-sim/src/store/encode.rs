@@ -37,6 +37,7 @@ pub(crate) struct Framing {
     pub(crate) version: String,
     pub(crate) custom: bool,
     pub(crate) metadata_only: bool,
+    pub(crate) drops_managed_fields: bool,
     object_head: Vec<u8>,
 }
 
@@ -55,6 +56,7 @@ impl Framing {
             version: found.version.to_owned(),
             custom: found.custom,
             metadata_only: false,
+            drops_managed_fields: false,
             object_head: object_head.into_bytes(),
         }
     }
@@ -76,10 +78,21 @@ impl Framing {
     fn put(&self, out: &mut BytesMut, object: &Object, head: &[u8]) {
         if self.metadata_only {
             out.put_slice(b"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
-            out.put_slice(&object.metadata_bytes());
+            if self.drops_managed_fields {
+                let (before, after) = object.metadata_without_managed_fields();
+                out.put_slice(&before);
+                out.put_slice(&after);
+            } else {
+                out.put_slice(&object.metadata_bytes());
+            }
             out.put_u8(b'}');
         } else if object.verbatim {
             out.put_slice(&object.body);
+        } else if self.drops_managed_fields {
+            let (before, after) = object.without_managed_fields(&self.version);
+            out.put_slice(head);
+            out.put_slice(&before[1..]);
+            out.put_slice(&after);
         } else {
             out.put_slice(head);
             out.put_slice(&object.body_in(&self.version)[1..]);

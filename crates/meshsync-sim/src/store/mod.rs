@@ -1,5 +1,6 @@
 //! Objects in memory, their versions and their history.
 
+mod backup;
 mod encode;
 mod filter;
 mod lifecycle;
@@ -9,6 +10,7 @@ mod state;
 mod table;
 mod write;
 
+pub(crate) use backup::StoreBackup;
 pub(crate) use encode::{Framing, decode};
 pub(crate) use filter::Filter;
 pub(crate) use object::{Object, object_key};

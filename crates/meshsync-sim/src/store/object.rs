@@ -21,6 +21,8 @@ pub(crate) struct Object {
     pub(crate) alternates: Vec<(Box<str>, Bytes)>,
     labels: Box<[(Box<str>, Box<str>)]>,
     metadata: Option<Range<usize>>,
+    /// `managedFields`, with its key and one comma.
+    managed_fields: Option<Range<usize>>,
     rv_text: Option<Range<usize>>,
 }
 
@@ -43,6 +45,8 @@ struct Metadata<'a> {
     resource_version: Option<&'a RawValue>,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
+    #[serde(borrow, default)]
+    managed_fields: Option<&'a RawValue>,
 }
 
 /// The key under which the server stores, sorts and pages an object.
@@ -67,6 +71,9 @@ impl Object {
         let rv = rv_text
             .clone()
             .and_then(|at| std::str::from_utf8(&body[at]).ok()?.parse().ok());
+        let managed_fields = metadata
+            .managed_fields
+            .and_then(|raw| member(&body, position(&body, raw.get())));
         let labels = metadata.labels.unwrap_or_default().into_iter();
         Some(Self {
             namespace: metadata.namespace.into(),
@@ -79,6 +86,7 @@ impl Object {
                 .map(|(key, value)| (key.into(), value.into()))
                 .collect(),
             metadata: Some(metadata_at),
+            managed_fields,
             rv_text,
             body,
         })
@@ -102,6 +110,7 @@ impl Object {
             alternates: Vec::new(),
             labels: read.map(|o| o.labels).unwrap_or_default(),
             metadata: None,
+            managed_fields: None,
             rv_text: None,
         }
     }
@@ -136,6 +145,31 @@ impl Object {
         }
     }
 
+    /// The two parts of the body around `managedFields`; the second is empty without any.
+    pub(crate) fn without_managed_fields(&self, version: &str) -> (Bytes, Bytes) {
+        let body = self.body_in(version);
+        let at = if body.as_ptr() == self.body.as_ptr() {
+            self.managed_fields.clone()
+        } else {
+            Self::read(body.clone()).and_then(|object| object.managed_fields)
+        };
+        match at {
+            Some(at) => (body.slice(..at.start), body.slice(at.end..)),
+            None => (body.clone(), Bytes::new()),
+        }
+    }
+
+    /// The bytes of `metadata` without `managedFields`.
+    pub(crate) fn metadata_without_managed_fields(&self) -> (Bytes, Bytes) {
+        match (&self.metadata, &self.managed_fields) {
+            (Some(metadata), Some(at)) => (
+                self.body.slice(metadata.start..at.start),
+                self.body.slice(at.end..metadata.end),
+            ),
+            _ => (self.metadata_bytes(), Bytes::new()),
+        }
+    }
+
     /// The same object at another version, by replacing only the digits of `resourceVersion`.
     pub(crate) fn at_version(&self, rv: u64) -> Self {
         let moved = self.rv_text.clone().and_then(|at| {
@@ -150,6 +184,21 @@ impl Object {
         moved.verbatim = self.verbatim;
         moved
     }
+}
+
+/// The extent of the `managedFields` member whose value is at `value`, so that what is left when it
+/// is cut out is still JSON.
+fn member(body: &[u8], value: Range<usize>) -> Option<Range<usize>> {
+    const KEY: &[u8] = b"\"managedFields\":";
+    let start = value.start.checked_sub(KEY.len())?;
+    if body.get(start..value.start)? != KEY {
+        return None;
+    }
+    if body.get(start.checked_sub(1)?) == Some(&b',') {
+        return Some(start - 1..value.end);
+    }
+    let comma = usize::from(body.get(value.end) == Some(&b','));
+    Some(start..value.end + comma)
 }
 
 /// Where `part`, borrowed from `whole`, begins and ends.
@@ -177,5 +226,27 @@ mod tests {
         assert_eq!(moved.body, expected);
         assert!(moved.metadata_bytes().starts_with(br#"{"name":"a""#));
         assert!(moved.metadata_bytes().ends_with(br#"{"x":"y"}}"#));
+    }
+
+    #[test]
+    fn managed_fields_are_cut_out_wherever_they_stand() {
+        let check = |metadata: &str, expected: &str| {
+            let body = format!(r#"{{"metadata":{metadata},"data":{{}}}}"#);
+            let object = Object::read(body.into()).unwrap();
+            let (before, after) = object.without_managed_fields("v1");
+            let whole = [&before[..], &after[..]].concat();
+            let expected_body = format!(r#"{{"metadata":{expected},"data":{{}}}}"#);
+            assert_eq!(String::from_utf8(whole).unwrap(), expected_body);
+            let (before, after) = object.metadata_without_managed_fields();
+            assert_eq!([&before[..], &after[..]].concat(), expected.as_bytes());
+        };
+        check(r#"{"name":"a","managedFields":[{}]}"#, r#"{"name":"a"}"#);
+        check(r#"{"managedFields":[{}],"name":"a"}"#, r#"{"name":"a"}"#);
+        check(
+            r#"{"a":1,"managedFields":[],"name":"a"}"#,
+            r#"{"a":1,"name":"a"}"#,
+        );
+        check(r#"{"managedFields":[]}"#, "{}");
+        check(r#"{"name":"a"}"#, r#"{"name":"a"}"#);
     }
 }

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::sync::watch;
+
 use super::{
     Event, EventKind, Filter, Framing, Object,
     table::{Pending, Table},
@@ -23,6 +25,8 @@ pub(crate) struct Store {
     incarnations: u64,
     /// While loading, writes leave no history.
     pub(crate) loading: bool,
+    /// Tells those who wait for a version.
+    versions: watch::Sender<u64>,
 }
 
 /// Part of a list.
@@ -56,6 +60,7 @@ impl Store {
             history_limit,
             incarnations: 0,
             loading: true,
+            versions: watch::Sender::new(1),
         };
         store.open_tables();
         store
@@ -105,6 +110,11 @@ impl Store {
         self.rv
     }
 
+    /// Told whenever the version of the cluster changes.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.versions.subscribe()
+    }
+
     pub(crate) fn table(&self, gr: &GroupResource) -> Result<&Table, Status> {
         self.tables
             .get(gr)
@@ -140,6 +150,7 @@ impl Store {
                 object: Arc::clone(&object),
                 previous,
             });
+            self.versions.send_replace(self.rv);
         }
         Some(object)
     }
@@ -157,7 +168,17 @@ impl Store {
             previous: Some(previous),
         });
         self.rv = rv;
+        self.versions.send_replace(rv);
         Some(object)
+    }
+
+    /// An object as it was at a version, as far as the history tells.
+    pub(crate) fn get_at(&self, gr: &GroupResource, key: &str, at: u64) -> Option<Arc<Object>> {
+        let undone = self.tables.get(gr)?.undo_to(at);
+        match undone.as_ref().and_then(|undone| undone.get(key)) {
+            Some(then) => then.clone(),
+            None => self.get(gr, key).map(Arc::clone),
+        }
     }
 
     /// One page of a list: consistent at `request.at`, or current.

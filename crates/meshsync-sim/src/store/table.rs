@@ -139,6 +139,20 @@ impl Table {
         Pending::Events(events, cursor)
     }
 
+    /// Up to `max` changes right before `cursor`, none older than number `first`.
+    pub(crate) fn before(&self, cursor: u64, first: u64, max: usize) -> Vec<Event> {
+        let end = usize::try_from(cursor.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let start = usize::try_from(first.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let start = start.max(end.saturating_sub(max));
+        let count = end.saturating_sub(start);
+        self.history
+            .iter()
+            .skip(start)
+            .take(count)
+            .cloned()
+            .collect()
+    }
+
     /// What differs from the state at `rv`: keys with the object they then had.
     /// `None` when the history does not reach back.
     pub(crate) fn undo_to(&self, rv: u64) -> Option<BTreeMap<String, Option<Arc<Object>>>> {

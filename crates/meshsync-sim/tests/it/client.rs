@@ -162,6 +162,23 @@ impl Watch {
         }
     }
 
+    /// What has arrived of a line that is not complete.
+    pub(crate) fn rest(&self) -> Bytes {
+        self.buffer.clone().freeze()
+    }
+
+    /// In how many frames the next line arrives.
+    pub(crate) async fn frames_of_a_line(&mut self) -> usize {
+        let mut frames = 0;
+        while !self.buffer.contains(&b'\n') {
+            let frame = within("a piece of a line", self.body.frame()).await;
+            self.buffer
+                .extend_from_slice(&frame.unwrap().unwrap().into_data().unwrap());
+            frames += 1;
+        }
+        frames
+    }
+
     pub(crate) async fn event(&mut self) -> Value {
         serde_json::from_slice(&self.line().await.unwrap()).unwrap()
     }

@@ -117,6 +117,27 @@ async fn requests_are_logged_with_their_answers() {
         ("tests/1", "application/json")
     );
     assert_eq!((log[1].status, log[2].is_watch()), (404, true));
+    let pods = Some(meshsync_sim::GroupResource::new("", "pods"));
+    assert_eq!(
+        (&log[0].verb, &log[0].resource),
+        (&"list".to_owned(), &pods)
+    );
+    assert_eq!(log[0].query_value("limit"), Some("1"));
+    assert_eq!((log[1].verb.as_str(), &log[1].resource), ("get", &None));
+    assert!(log[0].bytes > 50 && log[0].took.is_some() && log[0].started <= log[2].started);
+    assert_eq!(log[0].user, "system:anonymous");
+    let path = "/api/v1/namespaces/default/pods/none/status";
+    get(&sim, path).await;
+    let last = sim.requests().matching(|request| request.status == 404);
+    let last = last.last().unwrap();
+    assert_eq!(
+        (
+            last.namespace.as_str(),
+            last.name.as_str(),
+            last.subresource.as_str()
+        ),
+        ("default", "none", "status")
+    );
     get(&sim, "/version").await;
     assert_eq!(
         (

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshsync_sim::{Generate, KUBE_SYSTEM_UID, Sim};
+use meshsync_sim::{Generate, KUBE_SYSTEM_UID, Sim, Sizes};
 use serde_json::Value;
 
 use super::client::{Watch, get, within};
@@ -167,4 +167,38 @@ spec:
     std::fs::write(dir.path().join("bad.yaml"), "kind: Nothing\napiVersion: v1").unwrap();
     let error = Sim::builder().manifests(dir.path()).unwrap_err();
     assert!(error.to_string().contains("bad.yaml"), "{error}");
+}
+
+#[tokio::test]
+async fn sizes_follow_zipf_and_contents_differ() {
+    let generate = || Generate {
+        objects: 1_500,
+        seed: 3,
+    };
+    let sim = Sim::builder()
+        .generate_sized(generate(), Sizes::Zipf)
+        .start()
+        .await
+        .unwrap();
+    let (mut sizes, mut contents) = (Vec::new(), std::collections::HashSet::new());
+    for object in sim.snapshot() {
+        if object.plural != "customresourcedefinitions" {
+            sizes.push(object.bytes.len());
+            contents.insert(object.bytes);
+        }
+    }
+    sizes.sort_unstable();
+    let mean = sizes.iter().sum::<usize>() / sizes.len();
+    let (median, largest) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
+    assert!((4_000..6_500).contains(&mean), "mean {mean}");
+    assert!((1_000..4_000).contains(&median), "median {median}");
+    assert!((100_000..=201_000).contains(&largest), "largest {largest}");
+    assert_eq!(contents.len(), sizes.len(), "no two are the same");
+    let again = Sim::builder()
+        .generate_sized(generate(), Sizes::Zipf)
+        .start()
+        .await
+        .unwrap();
+    let bytes = |sim: &Sim| sim.snapshot().map(|o| o.bytes.len()).sum::<usize>();
+    assert_eq!(bytes(&sim), bytes(&again), "the same for the same seed");
 }

@@ -9,8 +9,10 @@ mod capture;
 mod client;
 mod custom_resources;
 mod discovery;
+mod disturbances;
 mod errors;
 mod faults;
+
 mod generated;
 mod kubectl;
 mod lists;
