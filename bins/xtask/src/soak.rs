@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a round runs: arguments of `cargo test`.
-const ROUND: [&[&str]; 3] = [
+const ROUND: [&[&str]; 4] = [
     // Property tests of the state machines.
     &["-p", "meshsync-broker", "-p", "meshsync-informer", "--lib"],
     // Churn with faults, against simulator and broker.
@@ -29,6 +29,8 @@ const ROUND: [&[&str]; 3] = [
     ],
     // Many small clusters through every fault of the simulator.
     &["-p", "meshsync", "--test", "seeds"],
+    // Whatever bytes.
+    &["-p", "meshsync-fuzz", "--test", "replay"],
 ];
 
 #[derive(clap::Args)]

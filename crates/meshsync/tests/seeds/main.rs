@@ -18,15 +18,20 @@ mod world;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use self::process::{Panics, resident_kib};
-use self::run::{Stats, run};
+use self::run::{Seed, Stats, run};
+use self::sinks::Spoil;
 
 /// Seeds in one run of this test; `MESHSYNC_SEEDS` names another number.
 const SEEDS: u64 = 200;
 
 /// Faults of one seed, at least.
-const FAULTS: usize = 50;
+const FAULTS: u64 = 50;
+
+/// Nothing takes this long unless it is broken.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Most of a seed's time is spent waiting for back-offs and time-outs, so that
 /// more seeds than cores run at once.
@@ -57,7 +62,14 @@ fn whatever_the_faults_every_sink_ends_with_the_clusters_state() {
                         early_kib.store(resident_kib(), Ordering::Relaxed);
                     }
                     let seed = first + at;
-                    let result = std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, FAULTS)));
+                    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                        run(Seed {
+                            seed,
+                            faults: FAULTS,
+                            deadline: DEADLINE,
+                            spoil: None,
+                        })
+                    }));
                     match result {
                         Ok(Ok(stats)) => total.lock().unwrap().add(&stats),
                         Ok(Err(error)) => failures
@@ -82,10 +94,32 @@ fn whatever_the_faults_every_sink_ends_with_the_clusters_state() {
     assert_eq!(panics.seen(), Vec::<String>::new());
     let total = total.into_inner().unwrap();
     println!("{seeds} seeds: {total}");
-    assert!(total.faults >= seeds * FAULTS as u64, "{total}");
+    assert!(total.faults >= seeds * FAULTS, "{total}");
     let (early_kib, late_kib) = (early_kib.into_inner(), resident_kib());
     assert!(
         late_kib < early_kib + GROWTH_KIB_MAX,
         "resident: {early_kib} KiB after a quarter of the seeds, {late_kib} KiB after all"
     );
+}
+
+/// The comparison is itself tested: with a sink that is given something else than
+/// it was sent, a seed fails.
+#[test]
+fn a_way_to_a_sink_with_a_defect_is_noticed() {
+    for spoil in [
+        Spoil::LoseDeletes,
+        Spoil::LoseLaterStates,
+        Spoil::OutOfOrder,
+    ] {
+        let noticed = (0..5).any(|seed| {
+            run(Seed {
+                seed,
+                faults: FAULTS,
+                deadline: Duration::from_secs(5),
+                spoil: Some(spoil),
+            })
+            .is_err()
+        });
+        assert!(noticed, "{spoil:?} goes unnoticed");
+    }
 }

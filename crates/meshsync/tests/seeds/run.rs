@@ -11,11 +11,8 @@ use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
 use super::faults::{fault, heal};
-use super::sinks::{Handle, Keeper, digest};
+use super::sinks::{Handle, Keeper, Spoil, digest};
 use super::world::{RESOURCES, change, id, objects};
-
-/// Nothing takes this long unless it is broken.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 const OUTBOX_BYTES: usize = 64 << 10;
 
@@ -61,19 +58,30 @@ impl fmt::Display for Stats {
     }
 }
 
+/// What one seed is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seed {
+    pub(crate) seed: u64,
+    pub(crate) faults: u64,
+    /// Nothing takes this long unless it is broken.
+    pub(crate) deadline: Duration,
+    /// A defect in the first sink.
+    pub(crate) spoil: Option<Spoil>,
+}
+
 /// Runs one seed on this thread alone; says what is wrong.
-pub(crate) fn run(seed: u64, faults: usize) -> Result<Stats, String> {
+pub(crate) fn run(seed: Seed) -> Result<Stats, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let stats = play(seed, faults).await?;
+        let stats = play(seed).await?;
         // Connections and their drivers end a moment after who used them.
         let metrics = tokio::runtime::Handle::current().metrics();
         let started = Instant::now();
         while metrics.num_alive_tasks() > 0 {
-            if started.elapsed() > DEADLINE {
+            if started.elapsed() > seed.deadline {
                 return Err(format!("{} tasks are left", metrics.num_alive_tasks()));
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -82,8 +90,9 @@ pub(crate) fn run(seed: u64, faults: usize) -> Result<Stats, String> {
     })
 }
 
-async fn play(seed: u64, faults: usize) -> Result<Stats, String> {
-    let mut rng = StdRng::seed_from_u64(seed);
+async fn play(seed: Seed) -> Result<Stats, String> {
+    let deadline = seed.deadline;
+    let mut rng = StdRng::seed_from_u64(seed.seed);
     let mut stats = Stats::default();
     let sim = Sim::builder()
         .bookmark_interval(Duration::from_millis(50))
@@ -94,17 +103,17 @@ async fn play(seed: u64, faults: usize) -> Result<Stats, String> {
         change(&sim, &mut rng, &mut stats.changes);
     }
     let handles: [Handle; 3] = Default::default();
-    let meshsync = builder(&sim, &mut rng, &handles)
+    let meshsync = builder(&sim, &mut rng, &handles, seed.spoil)
         .build()
         .map_err(|error| error.to_string())?;
     let monitor = meshsync.monitor();
     let stop = CancellationToken::new();
     let running = tokio::spawn(meshsync.run(stop.clone().cancelled_owned()));
-    tokio::time::timeout(DEADLINE, monitor.synced())
+    tokio::time::timeout(deadline, monitor.synced())
         .await
         .map_err(|_| format!("not in sync: {}", explain(&monitor)))?;
 
-    while stats.faults < faults as u64 {
+    while stats.faults < seed.faults {
         let kind = fault(&sim, &mut rng, &handles[1..]).await;
         stats.faults += 1;
         *stats.kinds.entry(kind).or_default() += 1;
@@ -122,18 +131,18 @@ async fn play(seed: u64, faults: usize) -> Result<Stats, String> {
         // Now and then there is time to catch up, at least for the steady sink.
         if rng.random_range(0..8) == 0 {
             heal(&sim);
-            catch_up(&sim, &monitor, &handles[..1]).await?;
+            catch_up(&sim, &monitor, &handles[..1], deadline).await?;
         }
     }
     heal(&sim);
-    catch_up(&sim, &monitor, &handles).await?;
+    catch_up(&sim, &monitor, &handles, deadline).await?;
     check_outboxes(&monitor)?;
 
     for resource in monitor.resources() {
         stats.restarts += resource.restarts;
     }
     stop.cancel();
-    tokio::time::timeout(DEADLINE, running)
+    tokio::time::timeout(deadline, running)
         .await
         .map_err(|_| "the pipeline does not stop".to_owned())?
         .map_err(|error| error.to_string())?
@@ -149,7 +158,7 @@ async fn play(seed: u64, faults: usize) -> Result<Stats, String> {
     Ok(stats)
 }
 
-fn builder(sim: &Sim, rng: &mut StdRng, handles: &[Handle; 3]) -> Builder {
+fn builder(sim: &Sim, rng: &mut StdRng, handles: &[Handle; 3], spoil: Option<Spoil>) -> Builder {
     let include = RESOURCES.map(|(group, plural, _)| id(group, plural).parse().unwrap());
     let mut builder = MeshSync::builder()
         .cluster(ClusterConfig::Text(sim.kubeconfig()))
@@ -173,6 +182,7 @@ fn builder(sim: &Sim, rng: &mut StdRng, handles: &[Handle; 3]) -> Builder {
             name: format!("keeper-{at}:"),
             wire,
             handle: handle.clone(),
+            spoil: spoil.filter(|_| at == 0),
         });
     }
     builder
@@ -195,7 +205,12 @@ fn fast() -> Timing {
 }
 
 /// Waits until these sinks hold what the cluster has.
-async fn catch_up(sim: &Sim, monitor: &Monitor, handles: &[Handle]) -> Result<(), String> {
+async fn catch_up(
+    sim: &Sim,
+    monitor: &Monitor,
+    handles: &[Handle],
+    deadline: Duration,
+) -> Result<(), String> {
     let started = Instant::now();
     loop {
         let expected = objects(sim);
@@ -205,7 +220,7 @@ async fn catch_up(sim: &Sim, monitor: &Monitor, handles: &[Handle]) -> Result<()
         let Some(at) = behind else {
             return Ok(());
         };
-        if started.elapsed() > DEADLINE {
+        if started.elapsed() > deadline {
             let held = handles[at].held.lock().unwrap();
             let differs: Vec<_> = expected
                 .keys()

@@ -49,10 +49,19 @@ pub(crate) struct Handle {
     pub(crate) refuse: Arc<AtomicU32>,
 }
 
+/// A defect of a sink, or of the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoil {
+    LoseDeletes,
+    LoseLaterStates,
+    OutOfOrder,
+}
+
 pub(crate) struct Keeper {
     pub(crate) name: String,
     pub(crate) wire: Wire,
     pub(crate) handle: Handle,
+    pub(crate) spoil: Option<Spoil>,
 }
 
 impl Sink for Keeper {
@@ -74,7 +83,14 @@ impl Sink for Keeper {
             return Box::pin(async { Err(SinkError::unavailable("refused", "by the test")) });
         }
         let mut held = self.handle.held.lock().unwrap();
-        for delivery in &batch.deliveries {
+        let mut deliveries: Vec<&Delivery> = batch.deliveries.iter().collect();
+        match self.spoil {
+            None => {}
+            Some(Spoil::LoseDeletes) => deliveries.retain(|d| d.event != EventType::Deleted),
+            Some(Spoil::LoseLaterStates) => deliveries.retain(|d| d.event != EventType::Modified),
+            Some(Spoil::OutOfOrder) => deliveries.reverse(),
+        }
+        for delivery in deliveries {
             held.take(delivery, self.wire);
         }
         Box::pin(async { Ok(Published::default()) })
