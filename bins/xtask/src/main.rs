@@ -2,11 +2,14 @@
 //!
 //! # Invariants
 //!
-//! - Writes below `target/` only, and changes nothing else on the machine.
+//! - Writes below `target/` only, unless told another place, and changes nothing else on the
+//!   machine, unless told to with `--install`.
 //! - Needs Rust, a C compiler and Python 3, and nothing more; what else it wants it fetches, and
 //!   where it cannot it says which tests will skip.
 
 mod bench;
+mod build_image;
+mod debian;
 mod fetch;
 mod fingerprint_eval;
 mod soak;
@@ -36,6 +39,8 @@ enum Chore {
     FingerprintEval(fingerprint_eval::Args),
     /// Measure simulator, agent and broker as separate processes, beside a bare client
     Bench(bench::Args),
+    /// Build the program and write a container image of it, without a container engine
+    Image(build_image::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -44,5 +49,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Soak(args) => soak::run(&args),
         Chore::FingerprintEval(args) => fingerprint_eval::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Image(args) => build_image::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -11,6 +11,7 @@ use anyhow::Context;
 use crate::{
     stage::stage,
     test::{cargo_test, provide, workspace_root},
+    tool::Effort,
 };
 
 /// What a round runs: arguments of `cargo test`.
@@ -55,7 +56,9 @@ pub(crate) struct Args {
 /// Answers with the exit code of the first `cargo test` that failed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let root = workspace_root()?;
-    let variables = stage("tools", || provide(&root.join("target/tools")));
+    let variables = stage("tools", || {
+        provide(&root.join("target/tools"), Effort::Small)
+    });
     let clock = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());

