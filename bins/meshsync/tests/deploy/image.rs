@@ -1,10 +1,5 @@
 //! The container image.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, outside test functions"
-)]
-
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
