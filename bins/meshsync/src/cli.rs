@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use meshsync::{Fidelity, ListenAddr, Managed, Ready, Secrets, SubjectPattern};
+use meshsync::{Fidelity, ListenAddr, Managed, Preset, Ready, Secrets, SubjectPattern, TierRule};
 
 use crate::logging::LogFormat;
 use crate::store;
@@ -249,6 +249,15 @@ pub(crate) struct ClusterArgs {
     /// Observe only objects that Meshery deployed, or only those it did not [default: all]
     #[arg(long, value_enum, value_name = "WHOSE")]
     pub(crate) managed: Option<ManagedArg>,
+    /// How much of each object is observed: its metadata (presence), the whole of what says which
+    /// infrastructure there is and the metadata of the rest (standard), or the whole (full, the
+    /// default)
+    #[arg(long, value_name = "PRESET")]
+    pub(crate) depth: Option<Preset>,
+    /// How much is observed of some resources, such as secrets=presence or
+    /// pods@kube-*=presence for namespaces; the first that matches decides (repeatable)
+    #[arg(long = "tier", value_name = "PATTERN[@NAMESPACE]=TIER")]
+    pub(crate) tiers: Vec<TierRule>,
     /// Whether values of Secrets leave this process; overrides MESHSYNC_REDACT_SECRETS, where
     /// `false`, `0` or `no` means plain
     #[arg(long, value_enum, value_name = "HOW")]

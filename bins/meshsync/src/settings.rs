@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use anyhow::Context;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
-    Builder, ClusterConfig, ClusterId, Config, Endpoints, ListenAddr, MeshSync, NamespaceSelection,
-    Pattern, PatternError, RequestOptions, Secrets, Selection, parse_source,
+    Builder, ClusterConfig, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync,
+    NamespaceSelection, Pattern, PatternError, RequestOptions, Secrets, Selection, parse_source,
 };
 
 use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
@@ -166,6 +166,14 @@ fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
         also: patterns("--also", &args.also, &file.also)?,
         namespaces,
         managed: args.managed.map(Into::into).unwrap_or_default(),
+        depth: Depth {
+            preset: args.depth.or(file.depth).unwrap_or_default(),
+            rules: if args.tiers.is_empty() {
+                file.tiers.clone()
+            } else {
+                args.tiers.clone()
+            },
+        },
         ..Selection::default()
     })
 }

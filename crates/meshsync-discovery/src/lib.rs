@@ -50,6 +50,7 @@ pub use catalog::{
 };
 pub use plan::{Delta, WatchPlan};
 pub use selection::{
-    Decision, EventRule, Events, Managed, NamespaceError, NamespaceSelection, Pattern,
-    PatternError, PatternProblem, Reason, Selection, View,
+    Decision, Depth, EventRule, Events, Managed, NamespaceError, NamespaceSelection, Pattern,
+    PatternError, PatternProblem, Preset, PresetError, Reason, ResourceDepth, Selection, TierRule,
+    TierRuleError, View,
 };

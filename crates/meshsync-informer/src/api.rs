@@ -81,6 +81,16 @@ const USER_AGENT: &str = concat!("meshsync/", env!("CARGO_PKG_VERSION"));
 pub(crate) const ACCEPT_JSON: &str =
     "application/json;drop=metadata.managedFields, application/json";
 
+/// Objects without a body, by themselves and in the lines of a watch:
+/// <https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources>.
+/// A server that cannot do it sends whole ones.
+pub(crate) const ACCEPT_METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
+
+/// A list of them.
+pub(crate) const ACCEPT_METADATA_LIST: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json";
+
 /// Sends a GET and returns an answer whose status is a success (or 304).
 pub(crate) async fn get(
     client: &Client,

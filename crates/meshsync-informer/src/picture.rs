@@ -49,6 +49,7 @@ impl<D: Deliver> Picture<D> {
         deliver: D,
         status: Arc<ResourceStatus>,
     ) -> Self {
+        status.set_tier(view.depth.deepest());
         Self {
             resource,
             scope,
@@ -72,7 +73,13 @@ impl<D: Deliver> Picture<D> {
     /// Observes other objects, or tells of other changes. Returns whether
     /// everything has to be listed again to get there.
     pub(crate) fn observe(&mut self, view: View) -> bool {
-        let relist = self.view.has_other_objects(&view);
+        let deeper_or_not = self.view.depth != view.depth;
+        let relist = deeper_or_not || self.view.has_other_objects(&view);
+        if deeper_or_not {
+            // Sinks have every object as it is, but not as they are to have it.
+            self.ledger.forget_versions();
+        }
+        self.status.set_tier(view.depth.deepest());
         self.view = view;
         relist
     }
@@ -86,7 +93,14 @@ impl<D: Deliver> Picture<D> {
     pub(crate) fn show(&mut self, object: &Object<'_>, reader: &mut dyn Reader) {
         let r#ref = object.object_ref();
         if self.ledger.is_current(r#ref, object.resource_version()) {
-            self.with_context(|context, _| reader.object(context, object));
+            let tier = self.view.depth.tier(object.namespace());
+            let bare = object.without_body();
+            let object = if tier == Tier::Presence {
+                &bare
+            } else {
+                object
+            };
+            self.with_context(tier, |context, _| reader.object(context, object));
         }
     }
 
@@ -254,7 +268,8 @@ impl<D: Deliver> Picture<D> {
                     uid: &uid,
                     ..object.as_ref()
                 };
-                let told = self.with_context(|context, deliver| {
+                let tier = self.view.depth.tier(gone.namespace);
+                let told = self.with_context(tier, |context, deliver| {
                     deliver.delete(context, Deleted::Partial(gone), to)
                 });
                 self.ledger.mourn(gone, &grave.uid, told);
@@ -307,8 +322,16 @@ impl<D: Deliver> Picture<D> {
             (true, false) => may.and(given),
         };
         let told = may.without(muted);
-        let taken =
-            self.with_context(|context, deliver| deliver.state(context, object, told, given));
+        let tier = self.view.depth.tier(object.namespace());
+        let bare = object.without_body();
+        let shown = if tier == Tier::Presence {
+            &bare
+        } else {
+            object
+        };
+        let taken = self.with_context(tier, |context, deliver| {
+            deliver.state(context, shown, told, given)
+        });
         self.ledger.settle(r#ref, to, taken.with(muted));
     }
 
@@ -323,7 +346,18 @@ impl<D: Deliver> Picture<D> {
             return;
         }
         let may = gone.given.without(self.ledger.mourned(object));
-        let told = self.with_context(|context, deliver| deliver.delete(context, deleted, may));
+        let tier = self.view.depth.tier(object.namespace);
+        let bare;
+        let deleted = match deleted {
+            Deleted::Last(last) if tier == Tier::Presence => {
+                bare = last.without_body();
+                Deleted::Last(&bare)
+            }
+            deleted => deleted,
+        };
+        let told = self.with_context(tier, |context, deliver| {
+            deliver.delete(context, deleted, may)
+        });
         self.ledger
             .bury(object, gone.uid.clone(), gone.given.without(told));
     }
@@ -371,16 +405,19 @@ impl<D: Deliver> Picture<D> {
             objects: self.ledger.len(),
             resource_version: &version,
         };
-        self.with_context(|context, deliver| deliver.synced(context, &change, to));
+        let tier = self.view.depth.deepest();
+        self.with_context(tier, |context, deliver| {
+            deliver.synced(context, &change, to)
+        });
         self.version = version;
         self.unsynced = self.unsynced.without(to);
     }
 
-    fn with_context<T>(&mut self, f: impl FnOnce(&Context<'_>, &mut D) -> T) -> T {
+    fn with_context<T>(&mut self, tier: Tier, f: impl FnOnce(&Context<'_>, &mut D) -> T) -> T {
         let context = Context {
             scope: &self.scope,
             resource: &self.resource,
-            tier: Tier::Detail,
+            tier,
             observed: Timestamp::now(),
         };
         f(&context, &mut self.deliver)

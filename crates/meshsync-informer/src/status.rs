@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use meshsync_model::{Resource, ResourceId};
+use meshsync_model::{Resource, ResourceId, Tier};
 use tokio::sync::watch;
 
 use crate::Verified;
@@ -64,6 +64,7 @@ struct Details {
     since: SystemTime,
     synced: bool,
     settled: bool,
+    tier: Tier,
     last_error: Option<String>,
     verified: Option<Verified>,
     checks: u64,
@@ -81,6 +82,8 @@ pub struct ResourceSnapshot {
     pub since: SystemTime,
     /// Whether its objects were listed in full at least once.
     pub synced: bool,
+    /// How much of its objects is asked for.
+    pub tier: Tier,
     /// How many objects there are.
     pub objects: u64,
     /// How many changes there were.
@@ -117,6 +120,7 @@ impl ResourceStatus {
                 since: SystemTime::now(),
                 synced: false,
                 settled: false,
+                tier: Tier::Detail,
                 last_error: None,
                 verified: None,
                 checks: 0,
@@ -143,6 +147,7 @@ impl ResourceStatus {
             state: details.state,
             since: details.since,
             synced: details.synced,
+            tier: details.tier,
             objects: self.objects.load(Ordering::Relaxed),
             events: self.events.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -180,6 +185,10 @@ impl ResourceStatus {
         if before != after {
             self.changed();
         }
+    }
+
+    pub(crate) fn set_tier(&self, tier: Tier) {
+        self.details().tier = tier;
     }
 
     pub(crate) fn set_error(&self, error: impl Into<String>) {

@@ -26,7 +26,7 @@ use self::orders::Ordered;
 pub(crate) use self::orders::{Orders, orders};
 use self::read::{Exchange, Kind};
 use self::verify::Verify;
-use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::api::{RequestError, get};
 use crate::chance;
 use crate::ledger::OwnedRef;
 use crate::machine::{Answer, Machine, Meaning, Request, Step};
@@ -107,7 +107,6 @@ impl<D: Deliver> Task<D> {
     pub(crate) fn new(mut setup: Setup<D>) -> Self {
         let view = setup.ordered.first_view();
         let watch_list = setup.watch_list && setup.resource.watchable;
-        let path = collection_path(&setup.resource, &view.namespaces);
         let room = setup.deliver.room();
         let chores = Chores::new(
             || setup.deliver.room(),
@@ -120,8 +119,9 @@ impl<D: Deliver> Task<D> {
             ),
             &setup.timing,
         );
+        let server = Server::new(setup.client, Arc::clone(&setup.resource), &view);
         let mut picture = Picture::new(
-            Arc::clone(&setup.resource),
+            setup.resource,
             setup.scope,
             view,
             setup.deliver,
@@ -130,11 +130,7 @@ impl<D: Deliver> Task<D> {
         picture.inherit(setup.graves);
         picture.remember(setup.remembered);
         Self {
-            server: Server {
-                client: setup.client,
-                resource: setup.resource,
-                path,
-            },
+            server,
             status: setup.status,
             machine: Machine::new(watch_list, setup.timing.clone()),
             picture,
@@ -216,10 +212,14 @@ impl<D: Deliver> Task<D> {
             None
         };
         let (url, seconds) = self.url(&request);
+        let accept = match request {
+            Request::Page { .. } => self.server.accept_list(),
+            Request::WatchList | Request::Watch { .. } => self.server.accept_watch(),
+        };
         let opened = tokio::select! {
             () = stop.cancelled() => return Err(Interrupted),
             () = retire.cancelled() => return Err(Interrupted),
-            opened = get(&self.server.client, &url, ACCEPT_JSON, None) => opened,
+            opened = get(&self.server.client, &url, accept, None) => opened,
         };
         match opened {
             Ok(response) => self.read(request, response, seconds, permit).await,

@@ -10,7 +10,7 @@ use crate::{ClusterId, Object, ObjectRef, Resource};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Tier {
-    /// Identity, labels and owners only.
+    /// Metadata only: identity, labels, annotations, owners.
     Presence,
     /// The whole object.
     Detail,
@@ -23,6 +23,13 @@ impl Tier {
             Self::Presence => "presence",
             Self::Detail => "detail",
         }
+    }
+
+    /// The tier of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Presence, Self::Detail]
+            .into_iter()
+            .find(|tier| tier.as_str() == name)
     }
 }
 

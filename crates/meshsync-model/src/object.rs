@@ -75,6 +75,8 @@ impl Span {
 pub struct Object<'a> {
     raw: &'a str,
     index: &'a Index,
+    /// Whether what stands beside `metadata` is looked at.
+    body: bool,
     name: Cow<'a, str>,
     namespace: Option<Cow<'a, str>>,
     uid: Cow<'a, str>,
@@ -86,6 +88,7 @@ impl<'a> Object<'a> {
         let mut object = Object {
             raw,
             index,
+            body: true,
             name: Cow::Borrowed(""),
             namespace: None,
             uid: Cow::Borrowed(""),
@@ -143,6 +146,21 @@ impl<'a> Object<'a> {
         self.raw
     }
 
+    /// The same with nothing beside `metadata`: what is observed at
+    /// [`Tier::Presence`](crate::Tier::Presence) has no body, whether the server
+    /// sent one or not.
+    pub fn without_body(&self) -> Object<'_> {
+        Object {
+            raw: self.raw,
+            index: self.index,
+            body: false,
+            name: Cow::Borrowed(&self.name),
+            namespace: self.namespace.as_deref().map(Cow::Borrowed),
+            uid: Cow::Borrowed(&self.uid),
+            resource_version: Cow::Borrowed(&self.resource_version),
+        }
+    }
+
     /// Whether it had a `metadata` object at all.
     pub fn has_metadata(&self) -> bool {
         self.index.has_metadata
@@ -152,7 +170,12 @@ impl<'a> Object<'a> {
     pub fn members(&self) -> Members<'a> {
         Members {
             raw: self.raw,
-            spans: self.index.top.iter(),
+            spans: if self.body {
+                self.index.top.as_slice()
+            } else {
+                &[]
+            }
+            .iter(),
         }
     }
 

@@ -11,7 +11,7 @@ pub use listen::{ListenAddr, ListenAddrError};
 
 use std::time::Duration;
 
-use meshsync_discovery::{NamespaceSelection, Pattern};
+use meshsync_discovery::{NamespaceSelection, Pattern, Preset, TierRule};
 use meshsync_informer::ClusterConfig;
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
@@ -25,6 +25,8 @@ use meshsync_model::{ClusterId, Secrets};
 /// | `sinks` | list of URLs | [`Builder::sink_url`](crate::Builder::sink_url) |
 /// | `include`, `exclude`, `also` | lists of patterns | [`Selection`](crate::Selection) |
 /// | `namespaces` | list of names | [`NamespaceSelection`] |
+/// | `depth` | `presence`, `standard`, `full` | [`Preset`] |
+/// | `tiers` | list of `PATTERN=TIER`, `PATTERN@NAMESPACE=TIER` | [`TierRule`] |
 /// | `secrets` | `redacted`, `plain` | [`Builder::secrets`](crate::Builder::secrets) |
 /// | `mesheryWire` | `corrected`, `exact` | [`Builder::meshery_wire`](crate::Builder::meshery_wire) |
 /// | `outboxBytes` | number of bytes | [`Builder::outbox_bytes`](crate::Builder::outbox_bytes) |
@@ -62,6 +64,10 @@ pub struct Config {
     pub also: Vec<Pattern>,
     /// Only these namespaces, where any are given.
     pub namespaces: NamespaceSelection,
+    /// How deep everything is observed that `tiers` does not speak of.
+    pub depth: Option<Preset>,
+    /// How deep some resources are observed.
+    pub tiers: Vec<TierRule>,
     /// Whether values of Secrets are redacted.
     pub secrets: Option<Secrets>,
     /// Dialect of the Meshery format.

@@ -108,7 +108,8 @@ pub use meshsync_broker::{
     SinkStatus, SinkUrlError, Wire, sinks,
 };
 pub use meshsync_discovery::{
-    EventRule, Events, Managed, NamespaceSelection, Pattern, PatternError, Selection,
+    Decision, Depth, EventRule, Events, Managed, NamespaceSelection, Pattern, PatternError, Preset,
+    PresetError, Selection, TierRule, TierRuleError,
 };
 pub use meshsync_fingerprint as fingerprint;
 pub use meshsync_informer::ConfigError as ClusterConfigError;
@@ -118,6 +119,6 @@ pub use meshsync_informer::{
 };
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;
-pub use meshsync_model::{ClusterId, EventType, Secrets};
+pub use meshsync_model::{ClusterId, EventType, Secrets, Tier};
 #[cfg(feature = "store")]
 pub use meshsync_store as store;

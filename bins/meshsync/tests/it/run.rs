@@ -25,6 +25,30 @@ async fn every_object_is_delivered_once_and_then_that_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn depth_and_tiers_say_how_much_of_each_object_is_observed() {
+    let cluster = Cluster::start(200).await;
+    let flags = [
+        "--stop-after",
+        "5s",
+        "--depth",
+        "presence",
+        "--tier",
+        "configmaps=detail",
+    ];
+    let ended = ended(run(&cluster, &flags)).await;
+    ended.assert_code(0);
+    let records = ended.records();
+    assert_eq!(uids(&records, "ADDED"), cluster.observed());
+    for record in records.iter().filter(|record| record["event"] == "ADDED") {
+        let is_whole = record["object"]["kind"] == "ConfigMap";
+        let tier = if is_whole { "detail" } else { "presence" };
+        assert_eq!(record["tier"], tier);
+        let object = record["object"].as_object().unwrap();
+        assert_eq!(object.len() > 3, is_whole, "{record}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sigterm_and_sigint_end_it_cleanly() {
     let cluster = Cluster::start(60).await;
     for name in ["-TERM", "-INT"] {

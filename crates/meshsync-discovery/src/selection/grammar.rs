@@ -104,6 +104,13 @@ fn part(text: &str, at: usize) -> Result<Part, Problem> {
         .map_err(|error| (at, PatternProblem::Glob(error.kind().to_string())))
 }
 
+/// A glob over names such as namespaces; `None` where the text cannot be one.
+pub(super) fn glob(text: &str) -> Option<globset::GlobMatcher> {
+    check(text).ok()?;
+    let glob = GlobBuilder::new(text).build().ok()?;
+    Some(glob.compile_matcher())
+}
+
 fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', ']', '{', '}'])
 }

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod decision;
+mod depth;
 mod grammar;
 mod namespaces;
 mod pattern;
@@ -10,6 +11,7 @@ mod select;
 mod view;
 
 pub use decision::{Decision, Reason};
+pub use depth::{Depth, Preset, PresetError, ResourceDepth, TierRule, TierRuleError};
 pub use namespaces::{NamespaceError, NamespaceSelection};
 pub use pattern::Pattern;
 pub use pattern_error::{PatternError, PatternProblem};

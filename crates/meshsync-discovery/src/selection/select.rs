@@ -3,7 +3,7 @@
 use meshsync_model::Resource;
 
 use super::builtin::is_custom;
-use super::{Decision, EventRule, Managed, NamespaceSelection, Pattern, Reason};
+use super::{Decision, Depth, EventRule, Managed, NamespaceSelection, Pattern, Reason};
 use crate::{Catalog, Served};
 
 /// What is left out unless it is named, and why.
@@ -36,7 +36,7 @@ const HEARTBEATS: &str = "it is renewed every few seconds and says nothing else"
 ///    default exclusions and of what cannot be watched only what they name ([`Pattern::names`]).
 /// 6. `custom` adds what is not of Kubernetes' own groups to what `include` selects.
 ///
-/// What is observed of each resource is its [`View`](crate::View): namespaces, origin, changes.
+/// What is observed of each resource is its [`View`](crate::View): namespaces, origin, changes, depth.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Only these; everything where there are none.
@@ -56,6 +56,8 @@ pub struct Selection {
     pub events: Vec<EventRule>,
     /// Objects that Meshery deployed, those it did not, or all.
     pub managed: Managed,
+    /// How much of each object is observed.
+    pub depth: Depth,
 }
 
 impl Selection {

@@ -2,9 +2,9 @@
 
 use meshsync_model::{EventType, Resource};
 
-use super::{NamespaceSelection, Pattern, Selection};
+use super::{NamespaceSelection, Pattern, ResourceDepth, Selection};
 
-/// Which objects of a resource, and which of their changes.
+/// Which objects of a resource, which of their changes, and how much of each.
 ///
 /// A change of it restarts nothing else: it concerns one resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct View {
     pub managed: Managed,
     /// Changes that are told.
     pub events: Events,
+    /// How much of each object.
+    pub depth: ResourceDepth,
 }
 
 impl View {
@@ -116,6 +118,7 @@ impl Selection {
             },
             managed: self.managed,
             events: rule.map(|rule| rule.events).unwrap_or_default(),
+            depth: self.depth.of(resource),
         }
     }
 }

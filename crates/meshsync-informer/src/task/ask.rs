@@ -5,11 +5,7 @@ use kube::Client;
 use meshsync_model::{ResourceVersion, Uid};
 use serde::Deserialize;
 
-use crate::api::{RequestError, get, read};
-
-/// Of an object all may be unreadable, or too large, but this.
-const ACCEPT_METADATA: &str =
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
+use crate::api::{ACCEPT_METADATA, RequestError, get, read};
 
 /// What the server says of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +33,7 @@ struct Metadata {
 
 /// Asks for the object at `path`.
 pub(super) async fn ask(client: Client, path: String) -> Found {
+    // All else may be unreadable, or too large.
     let response = match get(&client, &path, ACCEPT_METADATA, None).await {
         Ok(response) => response,
         Err(RequestError::Refused { refusal, .. })

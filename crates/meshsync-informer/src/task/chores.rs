@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::Client;
 use meshsync_discovery::View;
-use meshsync_model::Resource;
+use meshsync_model::{Resource, Tier};
 use tokio::sync::Semaphore;
 
 use super::confirm::{Confirm, Confirmation};
@@ -12,6 +12,7 @@ use super::orders::{Order, Ordered};
 use super::repair::{Progress, Repair};
 use super::reread::{Reread, Turn};
 use super::verify::{self, Verify};
+use crate::api::{ACCEPT_JSON, ACCEPT_METADATA, ACCEPT_METADATA_LIST};
 use crate::ledger::OwnedRef;
 use crate::picture::Picture;
 use crate::timing::Timing;
@@ -23,6 +24,42 @@ pub(super) struct Server {
     pub(super) resource: Arc<Resource>,
     /// The collection that is observed.
     pub(super) path: String,
+    /// How much of its objects is asked for.
+    pub(super) tier: Tier,
+}
+
+impl Server {
+    /// What is asked of the server in view of what is observed.
+    pub(super) fn new(client: Client, resource: Arc<Resource>, view: &View) -> Self {
+        let path = super::collection_path(&resource, &view.namespaces);
+        Self {
+            client,
+            resource,
+            path,
+            tier: view.depth.deepest(),
+        }
+    }
+
+    fn observe(&mut self, view: &View) {
+        self.path = super::collection_path(&self.resource, &view.namespaces);
+        self.tier = view.depth.deepest();
+    }
+
+    /// The form of lists.
+    pub(super) fn accept_list(&self) -> &'static str {
+        match self.tier {
+            Tier::Presence => ACCEPT_METADATA_LIST,
+            _ => ACCEPT_JSON,
+        }
+    }
+
+    /// The form of what a watch sends, initial objects included.
+    pub(super) fn accept_watch(&self) -> &'static str {
+        match self.tier {
+            Tier::Presence => ACCEPT_METADATA,
+            _ => ACCEPT_JSON,
+        }
+    }
 }
 
 /// Reading again for sinks that had no room and for whoever asks, confirming what
@@ -109,7 +146,7 @@ impl<R: Room> Chores<R> {
             Chore::Verify(event) => return self.verify.handle(event, server, picture),
             Chore::Read(reader) => self.reread.begin(reader),
             Chore::View(view) => {
-                server.path = super::collection_path(&server.resource, &view.namespaces);
+                server.observe(&view);
                 return picture.observe(view);
             }
         }

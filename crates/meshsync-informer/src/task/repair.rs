@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::chores::Server;
 use super::page_url;
-use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::api::{RequestError, get};
 use crate::chance;
 use crate::frame::{Frame, ListFramer};
 use crate::picture::Picture;
@@ -181,9 +181,10 @@ impl<R: Room> Repair<R> {
 
     fn open(&self, server: &Server, url: String) -> State {
         let (client, lists) = (server.client.clone(), Arc::clone(&self.lists));
+        let accept = server.accept_list();
         State::Opening(Box::pin(async move {
             let permit = lists.acquire_owned().await.ok();
-            let response: Response<Body> = get(&client, &url, ACCEPT_JSON, None).await?;
+            let response: Response<Body> = get(&client, &url, accept, None).await?;
             Ok(Reading {
                 body: response.into_body(),
                 framer: ListFramer::new(),

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::chores::Server;
 use super::page_url;
-use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::api::{RequestError, get};
 use crate::frame::{Frame, ListFramer};
 use crate::picture::Picture;
 use crate::timing::Timing;
@@ -175,9 +175,10 @@ impl Reread {
 
     fn open(&self, server: &Server, url: String) -> State {
         let (client, lists) = (server.client.clone(), Arc::clone(&self.lists));
+        let accept = server.accept_list();
         State::Opening(Box::pin(async move {
             let permit = lists.acquire_owned().await.ok();
-            let response = get(&client, &url, ACCEPT_JSON, None).await?;
+            let response = get(&client, &url, accept, None).await?;
             Ok(Page {
                 body: response.into_body(),
                 framer: ListFramer::new(),

@@ -24,7 +24,7 @@ use self::look::{Difference, Explain, Look, Suspect};
 use super::ask::{Found, ask};
 use super::chores::Server;
 use super::page_url;
-use crate::api::{ACCEPT_JSON, RequestError, get};
+use crate::api::{ACCEPT_METADATA_LIST, RequestError, get};
 use crate::chance;
 use crate::frame::{Frame, ListFramer};
 use crate::ledger::Digest;
@@ -280,7 +280,8 @@ impl Verify {
         let url = page_url(&server.path, continue_token, true);
         let client = server.client.clone();
         let opening = Box::pin(async move {
-            let response = get(&client, &url, ACCEPT_JSON, None).await?;
+            // Versions are in the metadata; the bytes of bodies say no more.
+            let response = get(&client, &url, ACCEPT_METADATA_LIST, None).await?;
             Ok(response.into_body())
         });
         self.state = State::Opening(check, opening);

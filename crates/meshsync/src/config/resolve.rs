@@ -18,6 +18,7 @@ const KEYS: &[&str] = &[
     "adminAddr",
     "also",
     "clusterId",
+    "depth",
     "exclude",
     "include",
     "mesheryWire",
@@ -27,6 +28,7 @@ const KEYS: &[&str] = &[
     "secrets",
     "sinks",
     "source",
+    "tiers",
     "verifyInterval",
 ];
 
@@ -89,6 +91,8 @@ impl Resolver {
             "exclude" => self.config.exclude = self.list(value, str::parse),
             "also" => self.config.also = self.list(value, str::parse),
             "namespaces" => self.namespaces(value),
+            "depth" => self.config.depth = self.text(value, str::parse),
+            "tiers" => self.config.tiers = self.list(value, str::parse),
             "secrets" => self.config.secrets = self.text(value, secrets),
             "mesheryWire" => self.config.meshery_wire = self.text(value, meshery_wire),
             "outboxBytes" => self.config.outbox_bytes = self.bytes(value),

@@ -21,6 +21,8 @@ include: [pods, deployments.apps]
 exclude: ['*.cilium.io']
 also: [events]
 namespaces: [a, b]
+depth: standard
+tiers: [pods@shop=detail]
 secrets: plain
 mesheryWire: exact
 outboxBytes: 1048576
@@ -42,6 +44,8 @@ adminAddr: 127.0.0.1:9
     assert_eq!(config.exclude[0].as_str(), "*.cilium.io");
     assert_eq!(config.also[0].as_str(), "events");
     assert!(config.namespaces.contains(Some("b")) && !config.namespaces.contains(Some("c")));
+    assert_eq!(config.depth, Some(Preset::Standard));
+    assert_eq!(config.tiers[0].to_string(), "pods@shop=detail");
     assert_eq!(config.secrets, Some(Secrets::Plain));
     assert_eq!(config.meshery_wire, Some(Fidelity::Exact));
     assert_eq!(config.outbox_bytes, Some(1 << 20));

@@ -17,5 +17,6 @@ mod outbox;
 mod reconfigure;
 
 mod support;
+mod tiers;
 mod token;
 mod verify;
