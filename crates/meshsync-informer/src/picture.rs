@@ -341,12 +341,12 @@ impl<D: Deliver> Picture<D> {
             Deleted::Partial(object) => *object,
         };
         self.designs.note(object, None, &self.status);
-        self.with_context(|context, deliver| deliver.gone(context, object));
+        let tier = self.view.depth.tier(object.namespace);
+        self.with_context(tier, |context, deliver| deliver.gone(context, object));
         if !self.view.events.deleted {
             return;
         }
         let may = gone.given.without(self.ledger.mourned(object));
-        let tier = self.view.depth.tier(object.namespace);
         let bare;
         let deleted = match deleted {
             Deleted::Last(last) if tier == Tier::Presence => {
