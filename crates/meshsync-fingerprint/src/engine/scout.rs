@@ -44,7 +44,11 @@ impl Scout {
     pub fn look(&mut self, group: &str, kind: &str, object: &Object<'_>) -> Option<Evidence> {
         let subject = Subject::of(group, kind)?;
         let owner = controller(object);
-        let is_copy = owner.is_some()
+        // What Nodes and custom resources control has no other object that says it.
+        let is_owned = owner.as_ref().is_some_and(|owner| {
+            Subject::of(&owner.group, &owner.kind).is_some_and(Subject::is_workload)
+        });
+        let is_copy = is_owned
             && match (subject, kind) {
                 (Subject::Pod, _) => true,
                 // Their owner has said it all, and their pods say the rest.

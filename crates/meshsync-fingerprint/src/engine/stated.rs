@@ -6,7 +6,7 @@ use meshsync_model::Object;
 use meshsync_model::text::{ElementIter, JsonStr, MemberIter, member_of};
 
 use super::record::{Claim, Standing};
-use super::scan::{Reading, WHOLE, chart_version};
+use super::scan::{Reading, WHOLE, chart_name, chart_version};
 use super::subject::Subject;
 use crate::catalog::{Catalog, EvidenceKind, TOP};
 use crate::image::Image;
@@ -58,7 +58,7 @@ pub(crate) fn fill(catalog: &Catalog, claim: &mut Claim, view: &View<'_, '_>) {
         if !speaks(rule, claim, source.component.as_deref()) {
             continue;
         }
-        if let Some(value) = stated(claim, source, view)
+        if let Some(value) = stated(catalog, claim, source, view)
             && let Some(value) = extracted(catalog, (claim.rule, at), source, &value)
         {
             claim.stated.push((at, value));
@@ -119,15 +119,22 @@ fn image_of<'a>(catalog: &Catalog, claim: &Claim, view: &'a View<'_, '_>) -> Opt
     (!image.is_empty()).then_some(image)
 }
 
-fn stated(claim: &Claim, source: &VersionSource, view: &View<'_, '_>) -> Option<String> {
+fn stated(
+    catalog: &Catalog,
+    claim: &Claim,
+    source: &VersionSource,
+    view: &View<'_, '_>,
+) -> Option<String> {
     let is_member = claim.standing == Standing::Member;
     let key = source.key.as_deref().unwrap_or_default();
     let named = source.name.as_deref() == Some(view.object.name());
     match source.from {
-        VersionFrom::Image if is_member => {
+        VersionFrom::Image if is_member && has_its_image(catalog, claim, view) => {
             Image::parse(claim.image.as_deref()?).tag.map(str::to_owned)
         }
-        VersionFrom::Label if is_member => label(view, key),
+        VersionFrom::Label if is_member && is_its_chart(catalog, claim, key, view) => {
+            label(view, key)
+        }
         VersionFrom::Annotation if is_member => annotation(view, key),
         VersionFrom::Chart if is_member => {
             let chart = label(view, "helm.sh/chart").or_else(|| label(view, "chart"))?;
@@ -152,6 +159,36 @@ fn stated(claim: &Claim, source: &VersionSource, view: &View<'_, '_>) -> Option<
         }
         _ => None,
     }
+}
+
+/// Jobs that set a product up run `kubectl` and the like as well.
+fn has_its_image(catalog: &Catalog, claim: &Claim, view: &View<'_, '_>) -> bool {
+    !matches!(view.kind, "Job" | "CronJob")
+        || claim
+            .hits
+            .iter()
+            .any(|hit| hit.container != WHOLE && catalog.item(hit.item).kind == EvidenceKind::Image)
+}
+
+/// A chart labels all it installs with its own version, the database that it
+/// brings along included.
+fn is_its_chart(catalog: &Catalog, claim: &Claim, key: &str, view: &View<'_, '_>) -> bool {
+    if key != "app.kubernetes.io/version" {
+        return true;
+    }
+    let Some(chart) = label(view, "helm.sh/chart") else {
+        return true;
+    };
+    let rule = catalog.rule_at(claim.rule);
+    let mut charts = rule
+        .components
+        .iter()
+        .flat_map(|part| part.anchors.iter().chain(&part.supports))
+        .chain(&rule.anchors)
+        .chain(&rule.supports)
+        .flat_map(|block| &block.charts)
+        .peekable();
+    charts.peek().is_none() || charts.any(|known| known == chart_name(&chart))
 }
 
 fn extracted(

@@ -11,17 +11,21 @@ const PACKAGING: &[&str] = &[
     "bionic",
     "bookworm",
     "bullseye",
+    "build",
     "buster",
     "centos",
     "community",
     "debian",
     "debug",
     "distroless",
+    "eksbuild",
     "ent",
     "enterprise",
     "fips",
     "focal",
     "full",
+    "gke",
+    "hardened",
     "jammy",
     "jdk",
     "jre",
@@ -32,6 +36,7 @@ const PACKAGING: &[&str] = &[
     "noble",
     "oss",
     "photon",
+    "rancher",
     "rhel",
     "scratch",
     "slim",
@@ -166,6 +171,8 @@ mod tests {
         );
         check("7", Some("7"));
         check("ubi9-5.8.9", Some("5.8.9"));
+        check("v1.19.2-eksbuild.1", Some("1.19.2"));
+        check("v3.26.1-build20231009", Some("3.26.1"));
         for none in [
             "latest",
             "main",
