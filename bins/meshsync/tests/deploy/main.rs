@@ -2,4 +2,12 @@
 //! and the real binary as it runs in a cluster.
 
 mod archive;
+mod cluster;
+mod docs;
+mod hardening;
 mod image;
+mod in_cluster;
+mod interactive;
+mod manifests;
+mod rbac;
+mod schema;
