@@ -1,12 +1,19 @@
 //! `meshsync config`, and reading a configuration file.
 
+use std::convert::Infallible;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
-use meshsync::Config;
+use meshsync::{Config, Handle};
 
-use crate::cli::ConfigCommand;
+use crate::cli::{ClusterArgs, ConfigCommand};
 use crate::failure::Failure;
+use crate::settings;
+
+/// How often a file is looked at: a few kB each time, and it need not be a kind
+/// of file system that tells of changes.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Says whether a file can be used.
 pub(crate) fn config(command: ConfigCommand) -> Result<(), Failure> {
@@ -23,4 +30,43 @@ pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
         .with_context(|| format!("failed to read the configuration file {name}"))
         .map_err(Failure::configuration)?;
     Config::parse(&text, &name).map_err(Failure::configuration)
+}
+
+/// Reads the file again whenever it changes, and puts in force what it selects.
+/// A file that cannot be used changes nothing.
+pub(crate) async fn follow(
+    path: Option<&Path>,
+    mut known: Config,
+    args: &ClusterArgs,
+    handle: &Handle,
+) -> Infallible {
+    let Some(path) = path else {
+        return std::future::pending().await;
+    };
+    let source = path.display().to_string();
+    let mut text = std::fs::read_to_string(path).ok();
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        // While it is being replaced it may not be there, or be empty.
+        let Ok(now) = std::fs::read_to_string(path) else {
+            continue;
+        };
+        if now.is_empty() || text.as_ref() == Some(&now) {
+            continue;
+        }
+        let next = Config::parse(&now, &source).map_err(Failure::configuration);
+        text = Some(now);
+        let selection = next.and_then(|next| {
+            let selection = settings::selection(args, &next)?;
+            if next.needs_restart(&known) {
+                tracing::warn!(
+                    source,
+                    "more than what is observed has changed: the rest takes a restart"
+                );
+            }
+            known = next;
+            Ok(selection)
+        });
+        handle.configure(&source, selection.map_err(|failure| failure.to_string()));
+    }
 }

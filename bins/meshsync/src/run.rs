@@ -32,5 +32,6 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     tokio::select! {
         result = pipeline => result,
         never = fingerprint::follow(folder, &handle) => match never {},
+        never = config::follow(args.config.as_deref(), file, &args.cluster, &handle) => match never {},
     }
 }

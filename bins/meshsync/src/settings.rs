@@ -152,7 +152,7 @@ pub(crate) fn redaction(value: Option<&str>) -> Option<Secrets> {
 }
 
 /// Each list of the command line takes the place of the file's.
-fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
+pub(crate) fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
     let namespaces = if args.namespace.is_empty() {
         file.namespaces.clone()
     } else {

@@ -97,6 +97,21 @@ impl Config {
         };
         ConfigError::unless_none(file_name, problems).map_or(Ok(config), Err)
     }
+
+    /// Whether it differs from another in more than what is observed, which is
+    /// all that a running pipeline can change.
+    pub fn needs_restart(&self, other: &Self) -> bool {
+        let rest = |config: &Self| Self {
+            include: Vec::new(),
+            exclude: Vec::new(),
+            also: Vec::new(),
+            namespaces: NamespaceSelection::all(),
+            depth: None,
+            tiers: Vec::new(),
+            ..config.clone()
+        };
+        rest(self) != rest(other)
+    }
 }
 
 /// A URL that opens a sink. It may hold a password, which `Debug` does not show.

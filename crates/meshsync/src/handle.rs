@@ -1,6 +1,6 @@
 //! What a pipeline can be told while it runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use meshsync_broker::{Outlet, Wire};
 use meshsync_discovery::Selection;
@@ -10,6 +10,7 @@ use meshsync_model::Secrets;
 use meshsync_model::wire::meshery::Fidelity;
 use tokio::sync::mpsc;
 
+use crate::meshery::ConfigurationStatus;
 use crate::monitor::Monitor;
 use crate::replay::{Form, Replay};
 
@@ -100,6 +101,31 @@ impl Handle {
     /// succession the last one counts.
     pub fn reconfigure(&self, selection: Selection) {
         self.control.reconfigure(selection);
+    }
+
+    /// Puts in force what a configuration called `source` says, as
+    /// [`Handle::reconfigure`] does. Where it says nothing usable, the selection
+    /// in force stays, and the status and the metric
+    /// `meshsync_configuration_refused` show why.
+    pub fn configure(&self, source: &str, selection: Result<Selection, String>) {
+        let cell = self.monitor.configuration_cell();
+        let mut status = cell.lock().unwrap_or_else(PoisonError::into_inner);
+        match selection {
+            Ok(selection) => {
+                *status = ConfigurationStatus {
+                    source: source.to_owned(),
+                    version: None,
+                    error: None,
+                };
+                drop(status);
+                self.reconfigure(selection);
+                tracing::info!(source, "configuration is in force");
+            }
+            Err(error) => {
+                tracing::error!(source, %error, "a configuration is not used; the one before stays");
+                status.error = Some(error);
+            }
+        }
     }
 
     /// Sends every object once more, as it is, as `ADDED` to the sinks that take

@@ -1,6 +1,6 @@
 //! Configuration files.
 
-use crate::support::{Cluster, ended, is_full_sync, meshsync, run};
+use crate::support::{Cluster, ended, is_full_sync, line_with, lines, meshsync, run};
 
 #[tokio::test]
 async fn every_problem_of_a_file_is_reported_with_its_line() {
@@ -69,4 +69,36 @@ async fn a_file_is_followed_and_the_command_line_overrides_it() {
     assert!(text.contains(r#""scope":"of-the-file""#));
     assert!(text.contains(r#""kind":"Secret""#) && !text.contains(r#""kind":"Pod""#));
     assert!(!text.contains(crate::support::SECRET_BASE64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_is_in_force_at_once_and_one_that_is_wrong_changes_nothing() {
+    let cluster = Cluster::start(60).await;
+    let path = cluster.path("meshsync.yaml");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write("include: [secrets]\n");
+    let mut child = run(&cluster, &["--config", path.to_str().unwrap()])
+        .spawn()
+        .unwrap();
+    let mut stdout = lines(child.stdout.take().unwrap());
+    let mut stderr = lines(child.stderr.take().unwrap());
+    line_with(&mut stdout, r#""event":"SYNCED""#).await;
+
+    write("include: [secrets, configmaps]\ntiers: [configmaps=presence]\n");
+    let added = line_with(&mut stdout, r#""kind":"ConfigMap""#).await;
+    assert!(added.contains(r#""event":"ADDED""#) && added.contains(r#""tier":"presence""#));
+
+    write("include: [configmaps]\ninclud: [pods]\n");
+    let refused = line_with(&mut stderr, "the one before stays").await;
+    assert!(refused.contains("meshsync.yaml:2:1"), "{refused}");
+    cluster
+        .sim
+        .delete("", "secrets", Some("default"), "known")
+        .unwrap();
+    line_with(&mut stdout, r#""event":"DELETED""#).await;
+
+    write("include: [configmaps]\nclusterId: another\n");
+    line_with(&mut stderr, "takes a restart").await;
+    line_with(&mut stdout, r#""kind":"Secret""#).await;
+    child.kill().await.unwrap();
 }
