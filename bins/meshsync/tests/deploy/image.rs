@@ -10,6 +10,7 @@ use oci_spec::image::{Arch, Os};
 use serde_json::{Value, json};
 
 use crate::archive::{Archive, REFERENCE};
+use crate::manifests::deploy;
 
 fn said(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
@@ -52,6 +53,38 @@ fn it_is_an_image_by_the_specification() {
         ("version", "0.0.0-test"),
     ] {
         assert_eq!(labels[&format!("org.opencontainers.image.{name}")], value);
+    }
+}
+
+/// Nobody can build it here; at least it says the same about how a container starts.
+#[test]
+fn the_dockerfile_says_the_same() {
+    let text = std::fs::read_to_string(deploy().join("Dockerfile")).unwrap();
+    let last_stage = text.rsplit_once("FROM scratch\n").unwrap().1;
+    let (_, image, _) = Archive::shared().read();
+    let config = image.config().as_ref().unwrap();
+    let words = |list: &Option<Vec<String>>| list.as_ref().unwrap().clone();
+    let ports = words(config.exposed_ports());
+    for expected in [
+        format!("USER {}", config.user().as_ref().unwrap()),
+        format!("WORKDIR {}", config.working_dir().as_ref().unwrap()),
+        format!("ENV {}", words(config.env()).join(" ")),
+        format!("EXPOSE {}", ports[0].trim_end_matches("/tcp")),
+        format!("ENTRYPOINT {:?}", words(config.entrypoint())),
+    ] {
+        assert!(
+            last_stage.lines().any(|line| line == expected),
+            "{expected}"
+        );
+    }
+    let unpacked = Archive::shared().unpack();
+    for file in ["passwd", "group"] {
+        let content = std::fs::read_to_string(unpacked.root.join("etc").join(file)).unwrap();
+        let escaped = content.replace('\n', "\\n");
+        assert!(
+            text.contains(&format!("printf '{escaped}' > /root-fs/etc/{file}")),
+            "{escaped}"
+        );
     }
 }
 

@@ -216,14 +216,10 @@ async fn everything_permits_every_custom_resource_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_of_the_chart_permit_their_custom_resources() {
-    let Some(mut objects) = chart(&["--set=rbac.customResources.groups={monitoring.coreos.com}"])
+    let Some(objects) = release(&["--set=rbac.customResources.groups={monitoring.coreos.com}"])
     else {
         return;
     };
-    objects.insert(
-        0,
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "meshsync"}}),
-    );
     let builder = Sim::builder().generate(Generate::objects(300));
     let cluster = Cluster::of(builder, &objects).await;
     cluster.start(&objects).syncs().await;
@@ -239,6 +235,59 @@ async fn groups_of_the_chart_permit_their_custom_resources() {
             .iter()
             .any(|request| of_group(&request.path))
     );
+}
+
+/// The chart, in the namespaces that are made for it.
+fn release(values: &[&str]) -> Option<Vec<Value>> {
+    let namespace =
+        |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let mut objects = vec![
+        namespace("meshsync"),
+        namespace("shop"),
+        namespace("payments"),
+    ];
+    objects.extend(chart(values)?);
+    Some(objects)
+}
+
+/// The arguments it gives are understood, and what the program does with them is permitted.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chart_permits_what_its_values_make_the_program_do() {
+    let interactive = "--set=rbac.logs.namespaces={shop,payments},rbac.exec.namespaces={shop}";
+    for values in [
+        &[interactive][..],
+        &[interactive, "--set=mode=meshery"],
+        &[
+            "--set=rbac.secrets=false,extraArgs={--also=leases}",
+            "--set=rbac.customResources.all=true",
+        ],
+    ] {
+        let Some(objects) = release(values) else {
+            return;
+        };
+        let around = match values.len() {
+            2 if values[1].contains("meshery") => meshery(),
+            _ => Vec::new(),
+        };
+        let cluster = Cluster::of(Sim::builder(), &[&around[..], &objects].concat()).await;
+        let _agent = cluster.start(&objects);
+        let last = (
+            "watch".to_owned(),
+            "storage.k8s.io".to_owned(),
+            "storageclasses".to_owned(),
+        );
+        eventually("it observes", DEADLINE, async || {
+            cluster
+                .answered(&objects)
+                .any(|permission| permission == last)
+        })
+        .await;
+        assert_eq!(
+            cluster.refused(&objects),
+            Vec::<String>::new(),
+            "{values:?}"
+        );
+    }
 }
 
 /// Takes away one rule after the other.
