@@ -4,10 +4,11 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
@@ -52,6 +53,8 @@ pub struct SimBuilder {
     token: Option<String>,
     users: Vec<(String, User)>,
     rbac: bool,
+    clock: Option<Timestamp>,
+    history_since: Option<u64>,
     version_wait: Duration,
     drops_managed_fields: bool,
     tls: bool,
@@ -75,6 +78,8 @@ impl Default for SimBuilder {
             token: None,
             users: Vec::new(),
             rbac: false,
+            clock: None,
+            history_since: None,
             version_wait: Duration::from_secs(3),
             drops_managed_fields: false,
             tls: false,
@@ -115,6 +120,18 @@ impl SimBuilder {
             self.version = version;
         }
         Ok(self)
+    }
+
+    /// The same as it was, or will be, at a version: objects that were changed later are left out,
+    /// and the cluster is at that version.
+    ///
+    /// # Errors
+    ///
+    /// As [`SimBuilder::capture`].
+    pub fn capture_at(self, dir: impl AsRef<Path>, version: u64) -> Result<Self, LoadError> {
+        let mut builder = self.capture(dir)?;
+        builder.store.truncate_to(version);
+        Ok(builder)
     }
 
     /// Adds the objects of a manifest file, or of every manifest below a directory.
@@ -189,6 +206,19 @@ impl SimBuilder {
         self
     }
 
+    /// Tells ages in tables by this time instead of the machine's.
+    pub fn ages_at(mut self, time: SystemTime) -> Self {
+        self.clock = Timestamp::try_from(time).ok();
+        self
+    }
+
+    /// Lets the history reach back to a version: what was loaded counts as created since, as far as
+    /// it is newer. Unless told, a watch can start at the version of the start and after.
+    pub fn history_since(mut self, version: u64) -> Self {
+        self.history_since = Some(version);
+        self
+    }
+
     /// Leaves `metadata.managedFields` out for clients that ask for that in `Accept`
     /// (`drop=metadata.managedFields`), as Kubernetes 1.37 does; unless told, the parameter is
     /// ignored, as older servers do.
@@ -232,7 +262,7 @@ impl SimBuilder {
         if self.rbac {
             ensure_default_roles(&mut self.store);
         }
-        self.store.begin_history(self.history);
+        self.store.begin_history(self.history, self.history_since);
         let tls = self
             .tls
             .then(|| Tls::new(self.bind.ip()))
@@ -244,6 +274,7 @@ impl SimBuilder {
             watch_lag_max: self.watch_lag_max,
             version: self.version,
             rbac: self.rbac,
+            clock: self.clock,
             version_wait: self.version_wait,
             drops_managed_fields: self.drops_managed_fields,
             tls,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::{
     auth::{Authorizer, Users},
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) bookmark_interval: Duration,
     /// A watch this many changes behind is closed.
     pub(crate) watch_lag_max: u64,
+    /// The time by which ages are told; that of the machine unless given.
+    pub(crate) clock: Option<Timestamp>,
     /// How long a request waits for a version from the future.
     pub(crate) version_wait: Duration,
     /// Requests that wait for one.
@@ -46,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) watch_lag_max: u64,
     pub(crate) version: Bytes,
     pub(crate) rbac: bool,
+    pub(crate) clock: Option<Timestamp>,
     pub(crate) version_wait: Duration,
     pub(crate) drops_managed_fields: bool,
     pub(crate) tls: Option<Tls>,
@@ -63,10 +67,15 @@ impl Shared {
             bookmark_interval: settings.bookmark_interval,
             watch_lag_max: settings.watch_lag_max,
             waiting: AtomicUsize::new(0),
+            clock: settings.clock,
             version_wait: settings.version_wait,
             drops_managed_fields: settings.drops_managed_fields,
             version: settings.version,
         }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.unwrap_or_else(Timestamp::now)
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Store> {

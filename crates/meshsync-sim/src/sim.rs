@@ -254,6 +254,19 @@ impl Sim {
         Ok(Written::of(&gr, &object))
     }
 
+    /// Repeats a line of a recorded watch: the object as it was, at the version it carries. A
+    /// bookmark lets versions pass.
+    ///
+    /// # Errors
+    ///
+    /// 400 when the line is no watch event, 404 when the cluster serves no such kind.
+    pub fn replay(&self, line: &[u8]) -> Result<(), WriteError> {
+        let event: Value = serde_json::from_slice(line)
+            .map_err(|error| Status::bad_request(format!("not a watch event: {error}")))?;
+        self.shared.write().replay(&event)?;
+        Ok(())
+    }
+
     /// Stores bytes under a name, to be served exactly as they are, however malformed.
     ///
     /// # Errors

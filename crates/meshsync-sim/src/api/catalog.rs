@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     CrdFacts, DiscoveryGroup, DiscoveryResource, DiscoveryVersion, GroupName, GroupResource,
-    group_version,
+    PrinterColumn, group_version,
 };
 
 /// Everything discovery knows. Resources defined by a CustomResourceDefinition are marked
@@ -32,6 +32,8 @@ pub(crate) struct Found<'a> {
     pub(crate) version: &'a str,
     pub(crate) resource: &'a DiscoveryResource,
     pub(crate) custom: bool,
+    /// Of a custom resource; empty for others.
+    pub(crate) printer_columns: &'a [PrinterColumn],
 }
 
 impl Catalog {
@@ -91,10 +93,6 @@ impl Catalog {
         })
     }
 
-    pub(crate) fn is_custom(&self, gr: &GroupResource) -> bool {
-        self.custom.contains_key(gr)
-    }
-
     /// A resource in one version.
     pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<Found<'_>> {
         let served = self
@@ -103,11 +101,13 @@ impl Catalog {
             .iter()
             .find(|v| v.version == version)?;
         let resource = served.resources.iter().find(|r| r.resource == plural)?;
-        let custom = self.is_custom(&GroupResource::new(group, plural));
+        let facts = self.custom.get(&GroupResource::new(group, plural));
+        let defined = facts.and_then(|facts| facts.versions.iter().find(|v| v.name == version));
         Some(Found {
             version: &served.version,
             resource,
-            custom,
+            custom: facts.is_some(),
+            printer_columns: defined.map_or(&[], |version| &version.printer_columns),
         })
     }
 

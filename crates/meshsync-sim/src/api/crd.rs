@@ -1,5 +1,6 @@
 //! What a CustomResourceDefinition says about the resources it brings.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{DiscoveryResource, DiscoverySubresource, GroupResource, ResponseKind};
@@ -23,6 +24,50 @@ pub(crate) struct CrdVersion {
     pub(crate) served: bool,
     pub(crate) status: bool,
     pub(crate) scale: bool,
+    pub(crate) printer_columns: Vec<PrinterColumn>,
+}
+
+/// A column of the table `kubectl get` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PrinterColumn {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) format: String,
+    #[serde(default)]
+    pub(crate) description: String,
+    #[serde(default)]
+    pub(crate) priority: i64,
+    pub(crate) json_path: String,
+}
+
+impl PrinterColumn {
+    /// What is shown when the definition names no columns.
+    fn age() -> Self {
+        Self {
+            name: "Age".to_owned(),
+            kind: "date".to_owned(),
+            format: String::new(),
+            description: String::new(),
+            priority: 0,
+            json_path: ".metadata.creationTimestamp".to_owned(),
+        }
+    }
+
+    fn of(version: &Value) -> Vec<Self> {
+        let columns = version.get("additionalPrinterColumns");
+        let columns = columns.and_then(Value::as_array).into_iter().flatten();
+        let read: Vec<Self> = columns
+            .filter_map(|column| Self::deserialize(column).ok())
+            .collect();
+        if read.is_empty() {
+            vec![Self::age()]
+        } else {
+            read
+        }
+    }
 }
 
 impl CrdFacts {
@@ -47,6 +92,7 @@ impl CrdFacts {
                     served: version.get("served")?.as_bool()?,
                     status: subresource("status"),
                     scale: subresource("scale"),
+                    printer_columns: PrinterColumn::of(version),
                 })
             });
         Some(Self {
@@ -74,6 +120,7 @@ impl CrdFacts {
             served: true,
             status: false,
             scale: false,
+            printer_columns: vec![PrinterColumn::age()],
         };
         Self {
             group: group.to_owned(),

@@ -10,7 +10,7 @@ mod status;
 
 pub(crate) use builtin::builtin_catalog;
 pub(crate) use catalog::{Catalog, Found};
-pub(crate) use crd::{CrdFacts, established};
+pub(crate) use crd::{CrdFacts, PrinterColumn, established};
 pub(crate) use discovery_doc::{
     AggregatedList, DiscoveryGroup, DiscoveryResource, DiscoverySubresource, DiscoveryVersion,
     GroupName, ResponseKind,

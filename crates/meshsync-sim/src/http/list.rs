@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     governed::governed,
-    reply::{Body, FRAME_BYTES, json, streamed},
+    reply::{Body, FRAME_BYTES, JSON, complete, json, streamed},
     table::table,
     token::ContinueToken,
     versions::wait_for_version,
@@ -47,29 +47,30 @@ pub(crate) async fn list(
         .may_be_cached()
         .then(|| shared.faults.lag(&request.gr, "list"))
         .flatten();
-    let (page, rv, sent) = {
+    let computed = shared.read().computed.get(&request.gr).cloned();
+    if let Some(list) = computed
+        && !request.as_table
+        && !request.filter.selects()
+    {
+        return Ok(complete(200, JSON, list));
+    }
+    let (page, rv) = {
         let store = shared.read();
-        let (page_request, rv, sent) = place(&request.options, cached, &store, &request.gr)?;
-        (
-            store.page(&request.gr, &request.filter, &page_request)?,
-            rv,
-            sent,
-        )
+        let (page_request, rv) = place(&request.options, cached, &store, &request.gr)?;
+        (store.page(&request.gr, &request.filter, &page_request)?, rv)
     };
-    let sent = sent + page.objects.len() as u64;
     let token = page.last_key.map(|key| {
-        ContinueToken::new(
-            i64::try_from(rv).unwrap_or(i64::MAX),
-            format!("/{key}\0"),
-            page.total,
-            sent,
-        )
-        .encode()
+        ContinueToken::new(i64::try_from(rv).unwrap_or(i64::MAX), format!("/{key}\0")).encode()
     });
-    let remaining =
-        (token.is_some() && !request.filter.selects()).then(|| page.total.saturating_sub(sent));
+    let remaining = page.remaining;
     if request.as_table {
-        let mut body = table(&request.gr, &request.framing, &page.objects, true);
+        let mut body = table(
+            &request.gr,
+            &request.framing,
+            &page.objects,
+            true,
+            shared.now(),
+        );
         body["metadata"]["resourceVersion"] = rv.to_string().into();
         if let Some(token) = token {
             body["metadata"]["continue"] = token.into();
@@ -94,14 +95,13 @@ pub(crate) async fn list(
     ))
 }
 
-/// Where in time and keys the page lies: the request to the store, the version of the list, and
-/// how many objects earlier pages sent.
+/// Where in time and keys the page lies: the request to the store, and the version of the list.
 fn place(
     options: &ListOptions,
     cached: Option<u64>,
     store: &Store,
     gr: &GroupResource,
-) -> Result<(PageRequest, u64, u64), Status> {
+) -> Result<(PageRequest, u64), Status> {
     let current = store.rv;
     if let Some(text) = &options.continue_token {
         if options.resource_version.is_some_and(|rv| rv > 0) {
@@ -115,13 +115,12 @@ fn place(
             .trim_start_matches('/')
             .trim_end_matches('\0')
             .to_owned();
-        let total = Some(token.total);
         let at = u64::try_from(token.rv).ok();
         if at.is_some_and(|at| at < store.table(gr).map_or(0, |table| table.oldest())) {
             let mut status = Status::expired(
                 "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
             );
-            let anew = ContinueToken::new(-1, token.start, token.total, token.sent);
+            let anew = ContinueToken::new(-1, token.start);
             status.continue_token = Some(anew.encode());
             return Err(status);
         }
@@ -129,9 +128,8 @@ fn place(
             at,
             after: Some(after),
             limit: options.limit,
-            total,
         };
-        return Ok((request, at.unwrap_or(current), token.sent));
+        return Ok((request, at.unwrap_or(current)));
     }
     let rv = options.resource_version.unwrap_or(0);
     let exact = options.version_match == Some(Match::Exact)
@@ -155,7 +153,6 @@ fn place(
             ..PageRequest::default()
         },
         at.unwrap_or(current),
-        0,
     ))
 }
 

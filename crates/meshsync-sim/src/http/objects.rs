@@ -54,7 +54,7 @@ impl ObjectRequest {
                 let key = object_key(&self.namespace, &name);
                 let object = self.current(shared, &key);
                 let object = object.ok_or_else(|| Status::not_found(&self.gr, &name))?;
-                Ok(self.reply(200, &object))
+                Ok(self.reply(shared, 200, &object))
             }
             ("POST", None) => self.create(shared),
             ("POST", Some(name)) if self.subresource.as_deref() == Some("token") => {
@@ -69,7 +69,7 @@ impl ObjectRequest {
                     object,
                     self.options(),
                 )?;
-                Ok(self.reply(200, &written))
+                Ok(self.reply(shared, 200, &written))
             }
             ("PATCH", Some(name)) => self.patch(shared, &name),
             ("DELETE", Some(name)) => self.delete(shared, &name),
@@ -126,7 +126,7 @@ impl ObjectRequest {
         let written = shared
             .write()
             .create(&self.gr, &self.namespace, object, self.options())?;
-        Ok(self.reply(201, &written))
+        Ok(self.reply(shared, 201, &written))
     }
 
     fn patch(&self, shared: &Shared, name: &str) -> Result<Response<Body>, Status> {
@@ -145,12 +145,12 @@ impl ObjectRequest {
             let mut object = patch;
             merge_patch(&mut object, &json!({"metadata": {"name": name}}));
             let written = store.create(&self.gr, &self.namespace, object, self.options())?;
-            return Ok(self.reply(201, &written));
+            return Ok(self.reply(shared, 201, &written));
         }
         let written = store.change(&self.gr, &self.namespace, name, self.options(), |current| {
             apply_patch(kind, current, &patch)
         })?;
-        Ok(self.reply(200, &written))
+        Ok(self.reply(shared, 200, &written))
     }
 
     fn delete(&self, shared: &Shared, name: &str) -> Result<Response<Body>, Status> {
@@ -159,7 +159,7 @@ impl ObjectRequest {
             .write()
             .delete(&self.gr, &self.namespace, name, &options)?;
         if !gone {
-            return Ok(self.reply(200, &object));
+            return Ok(self.reply(shared, 200, &object));
         }
         let mut details = json!({"name": name, "kind": self.gr.plural, "uid": object.uid});
         if !self.gr.group.is_empty() {
@@ -247,9 +247,15 @@ impl ObjectRequest {
         Ok(object)
     }
 
-    fn reply(&self, code: u16, object: &Arc<Object>) -> Response<Body> {
+    fn reply(&self, shared: &Shared, code: u16, object: &Arc<Object>) -> Response<Body> {
         if self.representation == Representation::Table {
-            let mut rows = table(&self.gr, &self.framing, std::slice::from_ref(object), true);
+            let mut rows = table(
+                &self.gr,
+                &self.framing,
+                std::slice::from_ref(object),
+                true,
+                shared.now(),
+            );
             rows["metadata"]["resourceVersion"] = object.rv.to_string().into();
             return reply_json(code, &rows);
         }

@@ -13,22 +13,14 @@ pub(crate) struct ContinueToken {
     pub(crate) rv: i64,
     /// Key of the last object already sent.
     pub(crate) start: String,
-    /// Objects in the whole list.
-    #[serde(default)]
-    pub(crate) total: u64,
-    /// Objects already sent.
-    #[serde(default)]
-    pub(crate) sent: u64,
 }
 
 impl ContinueToken {
-    pub(crate) fn new(rv: i64, start: String, total: u64, sent: u64) -> Self {
+    pub(crate) fn new(rv: i64, start: String) -> Self {
         Self {
             v: "meta.k8s.io/v1".to_owned(),
             rv,
             start,
-            total,
-            sent,
         }
     }
 

@@ -318,7 +318,13 @@ impl Watcher {
         if self.request.as_table {
             let columns = !std::mem::replace(&mut self.table_started, true);
             let objects = [Arc::new(object.clone())];
-            let mut rows = table(&self.request.gr, &self.request.framing, &objects, columns);
+            let mut rows = table(
+                &self.request.gr,
+                &self.request.framing,
+                &objects,
+                columns,
+                self.shared.now(),
+            );
             rows["metadata"]["resourceVersion"] = object.rv.to_string().into();
             out.put_slice(rows.to_string().as_bytes());
         } else {

@@ -155,8 +155,9 @@ fn load_list(
     };
     let bytes = read(&path)?;
     let list: List<'_> = parse(&path, &bytes)?;
-    if let Ok(rv) = list.metadata.resource_version.parse::<u64>() {
-        store.rv = store.rv.max(rv);
+    match list.metadata.resource_version.parse::<u64>() {
+        Ok(rv) => store.rv = store.rv.max(rv),
+        Err(_) => drop(store.computed.insert(gr.clone(), bytes.clone())),
     }
     for item in list.items {
         let body = stored_form(item.get());

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
 use super::Object;
-use crate::api::{Found, group_version};
+use crate::api::{Found, PrinterColumn, group_version};
 
 /// Members of `metadata` in the order in which the server writes them.
 const METADATA_ORDER: &[&str] = &[
@@ -38,6 +38,7 @@ pub(crate) struct Framing {
     pub(crate) custom: bool,
     pub(crate) metadata_only: bool,
     pub(crate) drops_managed_fields: bool,
+    pub(crate) printer_columns: Vec<PrinterColumn>,
     object_head: Vec<u8>,
 }
 
@@ -57,6 +58,7 @@ impl Framing {
             custom: found.custom,
             metadata_only: false,
             drops_managed_fields: false,
+            printer_columns: found.printer_columns.to_vec(),
             object_head: object_head.into_bytes(),
         }
     }
@@ -151,6 +153,11 @@ impl Framing {
         } else {
             ""
         };
+        let rest = if self.metadata_only || self.custom {
+            ""
+        } else {
+            empty_members(&self.kind)
+        };
         let (kind, api_version) = if self.metadata_only {
             ("PartialObjectMetadata", "meta.k8s.io/v1")
         } else {
@@ -158,10 +165,30 @@ impl Framing {
         };
         out.put_slice(
             format!(
-                "{{\"type\":\"BOOKMARK\",\"object\":{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{{\"resourceVersion\":\"{rv}\"{annotation}}}}}}}\n"
+                "{{\"type\":\"BOOKMARK\",\"object\":{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{{\"resourceVersion\":\"{rv}\"{annotation}}}{rest}}}}}\n"
             )
             .as_bytes(),
         );
+    }
+}
+
+/// What an object of a kind holds beside its metadata when there is nothing in it: members a real
+/// server always writes.
+fn empty_members(kind: &str) -> &'static str {
+    match kind {
+        "CustomResourceDefinition" => {
+            r#","spec":{"group":"","names":{"plural":"","kind":""},"scope":"","versions":null},"status":{"conditions":null,"acceptedNames":{"plural":"","kind":""},"storedVersions":null}"#
+        }
+        "Deployment" => {
+            r#","spec":{"replicas":0,"selector":null,"template":{"metadata":{},"spec":{"containers":null}},"strategy":{}},"status":{}"#
+        }
+        "Namespace" => r#","spec":{},"status":{}"#,
+        "Pod" => r#","spec":{"containers":null},"status":{}"#,
+        "ReplicaSet" => {
+            r#","spec":{"replicas":0,"selector":null,"template":{"metadata":{},"spec":{"containers":null}}},"status":{"replicas":0}"#
+        }
+        "Service" => r#","spec":{},"status":{"loadBalancer":{}}"#,
+        _ => "",
     }
 }
 

@@ -95,7 +95,10 @@ impl Store {
             .ok_or_else(|| Status::not_found(gr, key))
     }
 
-    fn crd_facts(&self, gr: &GroupResource, key: &str) -> Option<CrdFacts> {
+    pub(super) fn crd_facts(&self, gr: &GroupResource, key: &str) -> Option<CrdFacts> {
+        if !is_crd(gr) {
+            return None;
+        }
         CrdFacts::of(&decode(self.get(gr, key)?, &self.framing(gr)?)?)
     }
 
@@ -120,7 +123,7 @@ impl Store {
         }
     }
 
-    fn drop_custom_resource(&mut self, gr: &GroupResource) {
+    pub(super) fn drop_custom_resource(&mut self, gr: &GroupResource) {
         let keys: Vec<String> = self
             .tables
             .get(gr)

@@ -6,6 +6,7 @@ mod filter;
 mod lifecycle;
 mod object;
 mod patch;
+mod replay;
 mod state;
 mod table;
 mod write;

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{
@@ -23,6 +24,8 @@ pub(crate) struct Store {
     /// Changes kept per resource.
     history_limit: usize,
     incarnations: u64,
+    /// Lists that the server computes instead of storing them, as captured.
+    pub(crate) computed: HashMap<GroupResource, Bytes>,
     /// While loading, writes leave no history.
     pub(crate) loading: bool,
     /// Tells those who wait for a version.
@@ -35,8 +38,8 @@ pub(crate) struct Page {
     pub(crate) objects: Vec<Arc<Object>>,
     /// Key of the last object, when more follow.
     pub(crate) last_key: Option<String>,
-    /// Objects in the whole selection by namespace, whatever the page.
-    pub(crate) total: u64,
+    /// How many more follow; unknown where a selector would have to be asked for each.
+    pub(crate) remaining: Option<u64>,
 }
 
 /// Which part of a list, and as of when.
@@ -47,8 +50,6 @@ pub(crate) struct PageRequest {
     /// Only keys after this one.
     pub(crate) after: Option<String>,
     pub(crate) limit: Option<u64>,
-    /// The total is already known from the first page.
-    pub(crate) total: Option<u64>,
 }
 
 impl Store {
@@ -59,6 +60,7 @@ impl Store {
             tables: HashMap::new(),
             history_limit,
             incarnations: 0,
+            computed: HashMap::new(),
             loading: true,
             versions: watch::Sender::new(1),
         };
@@ -87,14 +89,34 @@ impl Store {
     }
 
     /// Ends loading: history of so many changes per resource begins now.
-    pub(crate) fn begin_history(&mut self, limit: usize) {
+    /// With `since`, what is there counts as created since that version.
+    pub(crate) fn begin_history(&mut self, limit: usize, since: Option<u64>) {
         self.loading = false;
         self.history_limit = limit;
-        let rv = self.rv;
+        let since = since.map_or(self.rv, |since| since.min(self.rv));
         for table in self.tables.values_mut() {
             table.limit_history(limit);
-            table.forget_until(rv);
+            table.forget_until(since);
+            let newer = table.objects.values().filter(|object| object.rv > since);
+            let mut newer: Vec<Arc<Object>> = newer.map(Arc::clone).collect();
+            newer.sort_by_key(|object| object.rv);
+            for object in newer {
+                table.push(Event {
+                    rv: object.rv,
+                    kind: EventKind::Added,
+                    object,
+                    previous: None,
+                });
+            }
         }
+    }
+
+    /// Leaves out, while loading, what was changed after a version, and is at that version.
+    pub(crate) fn truncate_to(&mut self, version: u64) {
+        for table in self.tables.values_mut() {
+            table.objects.retain(|_, object| object.rv <= version);
+        }
+        self.rv = version;
     }
 
     /// Forgets all history.
@@ -108,6 +130,12 @@ impl Store {
     pub(crate) fn next_rv(&mut self) -> u64 {
         self.rv += 1;
         self.rv
+    }
+
+    /// Lets versions pass, as writes that concern nobody do.
+    pub(crate) fn pass_to(&mut self, version: u64) {
+        self.rv = self.rv.max(version);
+        self.versions.send_replace(self.rv);
     }
 
     /// Told whenever the version of the cluster changes.
@@ -206,7 +234,7 @@ impl Store {
         let end = range.1.map_or(Bound::Unbounded, Bound::Excluded);
         let bounds = (start, end);
         let current = table.objects.range::<String, _>(bounds.clone());
-        let rows = Merged {
+        let mut rows = Merged {
             current: current.peekable(),
             undone: undone.range::<String, _>(bounds).peekable(),
         };
@@ -215,7 +243,10 @@ impl Store {
         });
         let mut objects = Vec::new();
         let mut more = false;
-        for object in rows.filter(|object| !filter.selects() || filter.matches(object)) {
+        for object in rows.by_ref() {
+            if filter.selects() && !filter.matches(object) {
+                continue;
+            }
             if objects.len() == limit {
                 more = true;
                 break;
@@ -227,19 +258,11 @@ impl Store {
         } else {
             None
         };
-        let total = match (request.total, &filter.namespace) {
-            (Some(total), _) => total,
-            (None, None) => table.objects.len() as u64,
-            (None, Some(ns)) if last_key.is_some() => table
-                .objects
-                .range(format!("{ns}/")..format!("{ns}0"))
-                .count() as u64,
-            (None, Some(_)) => objects.len() as u64,
-        };
+        let remaining = (more && !filter.selects()).then(|| 1 + rows.count() as u64);
         Ok(Page {
             objects,
             last_key,
-            total,
+            remaining,
         })
     }
 
