@@ -40,6 +40,10 @@ pub(super) fn all(
     for note in &open.notes {
         writeln!(out, "  {note}")?;
     }
+    writeln!(out, "\nseveral installations in one manifest")?;
+    for several in &open.several {
+        writeln!(out, "  {several}")?;
+    }
     writeln!(out, "\n{HEAD}")?;
     writeln!(out, "{}", line("total", &open))?;
     writeln!(out, "{}", line("holdout", &held))?;

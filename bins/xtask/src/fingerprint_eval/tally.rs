@@ -29,6 +29,8 @@ pub(super) struct Tally {
     /// Pairs of what is there and what was identified instead.
     pub(super) confused: BTreeMap<(String, String), usize>,
     pub(super) notes: Vec<String>,
+    /// Products of which several installations were found.
+    pub(super) several: Vec<String>,
 }
 
 impl Tally {
@@ -47,6 +49,7 @@ impl Tally {
             *self.confused.entry(pair.clone()).or_default() += count;
         }
         self.notes.extend(other.notes.iter().cloned());
+        self.several.extend(other.several.iter().cloned());
     }
 }
 
@@ -92,6 +95,20 @@ pub(super) fn tally(catalog: &Catalog, file: &Labelled, verdicts: &[Verdict]) ->
             tally
                 .notes
                 .push(format!("{}: {id} is identified and not there", file.path));
+        }
+    }
+    for &id in &identified {
+        let own = verdicts.iter().filter(|verdict| {
+            verdict.product == id && verdict.state == State::Identified
+        });
+        let names: Vec<String> = own
+            .map(|verdict| {
+                let namespace = verdict.namespace.as_deref().unwrap_or("-");
+                format!("{namespace}/{}", verdict.instance)
+            })
+            .collect();
+        if names.len() > 1 {
+            tally.several.push(format!("{}: {id}: {}", file.path, names.join(" ")));
         }
     }
     for id in file.expected.iter().filter(|id| catalog.rule(id).is_some()) {

@@ -1,6 +1,7 @@
 //! From objects to verdicts.
 
 mod instance;
+mod json;
 mod ledger;
 mod pod;
 mod record;

@@ -3,227 +3,220 @@
 //! Values of environment variables are not read.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use super::json::Walk;
 
-/// How many containers of a pod, and how many items of a list, are looked at.
+/// How many items of a list are looked at.
 const LIST_MAX: usize = 512;
 
-/// Text, whatever it was written as.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+type Text<'a> = Cow<'a, str>;
 
-/// The beginning of a list; `null` is an empty one.
-#[derive(Clone, Debug)]
-pub(crate) struct List<T>(pub(crate) Vec<T>);
+/// Key and value pairs.
+pub(crate) type Pairs<'a> = Vec<(Text<'a>, Text<'a>)>;
 
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
+/// A pod's `spec`.
+#[derive(Debug, Default)]
 pub(crate) struct PodSpec<'a> {
-    #[serde(borrow, default)]
-    pub(crate) containers: List<Container<'a>>,
-    /// Those that start again and again are sidecars in Kubernetes' own sense.
-    #[serde(borrow, default, rename = "initContainers")]
-    pub(crate) init_containers: List<Container<'a>>,
-    #[serde(borrow, default, rename = "serviceAccountName")]
+    /// Its containers, then its sidecars: init containers that start again and
+    /// again. Others do something once and say nothing.
+    pub(crate) containers: Vec<Container<'a>>,
     pub(crate) account: Text<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Container<'a> {
-    #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
-    #[serde(borrow, default)]
     pub(crate) image: Text<'a>,
-    #[serde(borrow, default)]
-    pub(crate) command: List<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(crate) args: List<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(crate) env: List<Named<'a>>,
-    #[serde(borrow, default)]
-    pub(crate) ports: List<Port<'a>>,
-    #[serde(borrow, default, rename = "restartPolicy")]
-    pub(crate) restart: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Named<'a> {
-    #[serde(borrow, default)]
-    pub(crate) name: Text<'a>,
+    pub(crate) command: Vec<Text<'a>>,
+    pub(crate) args: Vec<Text<'a>>,
+    /// Names only.
+    pub(crate) envs: Vec<Text<'a>>,
+    pub(crate) ports: Vec<Port<'a>>,
+    always: bool,
 }
 
 /// A port of a container or a Service.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Port<'a> {
-    #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
-    #[serde(borrow, default, rename = "containerPort")]
-    pub(crate) container_port: Text<'a>,
-    #[serde(borrow, default)]
-    pub(crate) port: Text<'a>,
+    pub(crate) number: Text<'a>,
 }
 
 /// Metadata and spec of a template.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Template<'a> {
-    #[serde(borrow, default)]
-    pub(crate) metadata: TemplateMeta<'a>,
-    #[serde(borrow, default)]
+    /// As they are written.
+    pub(crate) labels: &'a str,
+    pub(crate) annotations: Pairs<'a>,
     pub(crate) spec: PodSpec<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct TemplateMeta<'a> {
-    #[serde(borrow, default)]
-    pub(crate) labels: Pairs<'a>,
-    #[serde(borrow, default)]
-    pub(crate) annotations: Pairs<'a>,
-}
-
-/// `spec` of a Deployment and its like.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Templated<'a> {
-    #[serde(borrow, default)]
-    pub(crate) template: Template<'a>,
-}
-
-/// `spec` of a CronJob.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct CronSpec<'a> {
-    #[serde(borrow, default, rename = "jobTemplate")]
-    pub(crate) job: JobTemplate<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct JobTemplate<'a> {
-    #[serde(borrow, default)]
-    pub(crate) spec: Templated<'a>,
-}
-
-/// A mapping of texts; `null` is an empty one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pairs<'a>(pub(crate) Vec<(Text<'a>, Text<'a>)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(number.to_string())))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(number.to_string())))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(number.to_string())))
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Borrowed(if truth { "true" } else { "false" })))
-    }
-
-    fn visit_unit<E>(self) -> Result<Text<'de>, E> {
-        Ok(Text::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Text<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Text::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Text::default())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
-    }
-}
-
-struct ListVisitor<T>(std::marker::PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_unit<E>(self) -> Result<List<T>, E> {
-        Ok(List::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
-        let mut list = Vec::new();
-        while list.len() < LIST_MAX {
-            match seq.next_element()? {
-                Some(item) => list.push(item),
-                None => return Ok(List(list)),
+/// Walks over an object, a member at a time.
+macro_rules! members {
+    ($walk:expr, { $($key:literal => $take:expr),* $(,)? }) => {
+        if $walk.enter(b'{') {
+            while let Some(key) = $walk.key() {
+                match &*key {
+                    $($key => $take,)*
+                    _ => $walk.skip(),
+                }
             }
         }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(List(list))
+    };
+}
+
+fn list<'a, T>(walk: &mut Walk<'a>, out: &mut Vec<T>, mut take: impl FnMut(&mut Walk<'a>) -> T) {
+    if walk.enter(b'[') {
+        while walk.element() {
+            if out.len() < LIST_MAX {
+                out.push(take(walk));
+            } else {
+                walk.skip();
+            }
+        }
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PairsVisitor)
+impl<'a> PodSpec<'a> {
+    /// Reads `spec` of a pod.
+    pub(crate) fn read(text: &'a str) -> Self {
+        Self::walk(&mut Walk::new(text))
+    }
+
+    fn walk(walk: &mut Walk<'a>) -> Self {
+        let mut spec = Self::default();
+        let mut sidecars = Vec::new();
+        members!(walk, {
+            "containers" => list(walk, &mut spec.containers, Container::walk),
+            "initContainers" => list(walk, &mut sidecars, Container::walk),
+            "serviceAccountName" => spec.account = walk.text(),
+        });
+        sidecars.retain(|container| container.always);
+        spec.containers.append(&mut sidecars);
+        spec
     }
 }
 
-struct PairsVisitor;
-
-impl<'de> Visitor<'de> for PairsVisitor {
-    type Value = Pairs<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
+impl<'a> Container<'a> {
+    /// One of which nothing but the image is known.
+    pub(crate) fn of_image(image: Text<'a>) -> Self {
+        Self {
+            image,
+            ..Self::default()
+        }
     }
 
-    fn visit_unit<E>(self) -> Result<Pairs<'de>, E> {
-        Ok(Pairs::default())
+    fn walk(walk: &mut Walk<'a>) -> Self {
+        let mut container = Self::default();
+        members!(walk, {
+            "name" => container.name = walk.text(),
+            "image" => container.image = walk.text(),
+            "command" => list(walk, &mut container.command, Walk::text),
+            "args" => list(walk, &mut container.args, Walk::text),
+            "env" => list(walk, &mut container.envs, name),
+            "ports" => list(walk, &mut container.ports, Port::walk),
+            "restartPolicy" => container.always = walk.text() == "Always",
+        });
+        container
+    }
+}
+
+fn name<'a>(walk: &mut Walk<'a>) -> Text<'a> {
+    let mut name = Text::default();
+    members!(walk, { "name" => name = walk.text() });
+    name
+}
+
+impl<'a> Port<'a> {
+    /// Reads the `ports` of a Service.
+    pub(crate) fn read_all(text: &'a str) -> Vec<Self> {
+        let mut ports = Vec::new();
+        list(&mut Walk::new(text), &mut ports, Self::walk);
+        ports
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some(pair) = map.next_entry()? {
+    fn walk(walk: &mut Walk<'a>) -> Self {
+        let mut port = Self::default();
+        members!(walk, {
+            "name" => port.name = walk.text(),
+            "containerPort" => port.number = walk.text(),
+            "port" => port.number = walk.text(),
+        });
+        port
+    }
+}
+
+impl<'a> Template<'a> {
+    /// Reads `spec` of a Deployment and its like.
+    pub(crate) fn read(text: &'a str) -> Self {
+        Self::templated(&mut Walk::new(text))
+    }
+
+    /// Reads `spec` of a CronJob.
+    pub(crate) fn read_cron(text: &'a str) -> Self {
+        let mut template = Self::default();
+        let walk = &mut Walk::new(text);
+        members!(walk, {
+            "jobTemplate" => members!(walk, { "spec" => template = Self::templated(walk) }),
+        });
+        template
+    }
+
+    fn templated(walk: &mut Walk<'a>) -> Self {
+        let mut template = Self::default();
+        members!(walk, { "template" => members!(walk, {
+            "metadata" => members!(walk, {
+                "labels" => template.labels = walk.raw(),
+                "annotations" => template.annotations = pairs(walk),
+            }),
+            "spec" => template.spec = PodSpec::walk(walk),
+        }) });
+        template
+    }
+
+    /// Its labels, key by key.
+    pub(crate) fn label_pairs(&self) -> Pairs<'a> {
+        pairs(&mut Walk::new(self.labels))
+    }
+}
+
+fn pairs<'a>(walk: &mut Walk<'a>) -> Pairs<'a> {
+    let mut pairs = Vec::new();
+    if walk.enter(b'{') {
+        while let Some(key) = walk.key() {
+            let value = walk.text();
             if pairs.len() < LIST_MAX {
-                pairs.push(pair);
+                pairs.push((key, value));
             }
         }
-        Ok(Pairs(pairs))
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_read_whatever_surrounds_them() {
+        let spec = r#"{"replicas":2,"template":{"metadata":{"labels":{"a":"b"},"annotations":null},
+            "spec":{"initContainers":[{"name":"once"},{"name":"side","restartPolicy":"Always"}],
+            "volumes":[{"x":{"containers":[{"name":"no"}]}}],
+            "containers":[{"name":"c","image":"i:1","args":["--a",5,null],"env":[{"name":"E","value":"secret"}],
+            "ports":[{"containerPort":80,"name":"http"}],"command":null,"resources":{}}],
+            "serviceAccountName":"sa"}}}"#;
+        let template = Template::read(spec);
+        assert_eq!(template.label_pairs(), [("a".into(), "b".into())]);
+        let names: Vec<&str> = template.spec.containers.iter().map(|c| &*c.name).collect();
+        assert_eq!(names, ["c", "side"]);
+        let container = &template.spec.containers[0];
+        assert_eq!(container.args, ["--a", "5", ""]);
+        assert_eq!(container.envs, ["E"]);
+        assert_eq!((&*container.ports[0].name, &*container.ports[0].number), ("http", "80"));
+        assert_eq!(template.spec.account, "sa");
+        let cron = format!(r#"{{"schedule":"* * * * *","jobTemplate":{{"spec":{spec}}}}}"#);
+        assert_eq!(Template::read_cron(&cron).spec.containers.len(), 2);
+        assert!(Template::read("null").spec.containers.is_empty());
+        assert!(PodSpec::read("[]").containers.is_empty());
     }
 }

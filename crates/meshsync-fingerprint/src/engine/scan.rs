@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use meshsync_model::Object;
 use meshsync_model::text::{ElementIter, JsonStr, member_of};
 
-use super::pod::{Container, CronSpec, Pairs, PodSpec, Port, Templated, Text};
+use super::pod::{Container, Pairs, PodSpec, Port, Template};
 use super::subject::Subject;
 use crate::catalog::{Catalog, Feature, Posting};
 use crate::image::Image;
@@ -101,9 +101,8 @@ impl Scan<'_, '_> {
             Subject::Service => {
                 self.affixed(Feature::Service, name);
                 let ports = member_of(spec, "ports").unwrap_or("[]");
-                let ports: Vec<Port<'_>> = serde_json::from_str(ports).unwrap_or_default();
-                for port in &ports {
-                    self.port(&port.name.0, &port.port.0, SERVICE_PORT);
+                for port in Port::read_all(ports) {
+                    self.port(&port.name, &port.number, SERVICE_PORT);
                 }
                 self.labels(object);
             }
@@ -141,8 +140,7 @@ impl Scan<'_, '_> {
     fn copy<'a>(&mut self, object: &Object<'a>) -> Reading<'a> {
         let mut reading = Reading::default();
         let spec = object.member("spec").unwrap_or("{}");
-        let pod = serde_json::from_str::<PodSpec<'a>>(spec).unwrap_or_default();
-        self.containers(pod, &mut reading);
+        self.containers(PodSpec::read(spec), &mut reading);
         reading
     }
 
@@ -239,31 +237,29 @@ impl Scan<'_, '_> {
         spec: &'a str,
         reading: &mut Reading<'a>,
     ) {
-        let (meta, pod) = match subject {
-            Subject::Pod => (None, serde_json::from_str::<PodSpec<'a>>(spec).ok()),
-            Subject::CronJob => {
-                let spec = serde_json::from_str::<CronSpec<'a>>(spec).unwrap_or_default();
-                let template = spec.job.spec.template;
-                (Some(template.metadata), Some(template.spec))
-            }
-            _ => {
-                let spec = serde_json::from_str::<Templated<'a>>(spec).unwrap_or_default();
-                (Some(spec.template.metadata), Some(spec.template.spec))
-            }
+        let template = match subject {
+            Subject::Pod => Template {
+                spec: PodSpec::read(spec),
+                ..Template::default()
+            },
+            Subject::CronJob => Template::read_cron(spec),
+            _ => Template::read(spec),
         };
-        let meta = meta.unwrap_or_default();
         self.named(kind, object.name());
         self.labels(object);
-        for (key, value) in &meta.labels.0 {
-            self.label(&key.0, &value.0);
+        // Most often a template has the labels of its object, and has them last.
+        if object.metadata("labels") != Some(template.labels) {
+            reading.template_labels = template.label_pairs();
+            for (key, value) in &reading.template_labels {
+                self.label(key, value);
+            }
         }
-        for (key, value) in &meta.annotations.0 {
-            self.annotation(&key.0, &value.0);
+        for (key, value) in &template.annotations {
+            self.annotation(key, value);
         }
         self.owner(object);
-        self.pod(pod.unwrap_or_default(), reading);
-        reading.template_labels = meta.labels;
-        reading.template_annotations = meta.annotations;
+        self.pod(template.spec, reading);
+        reading.template_annotations = template.annotations;
     }
 
     fn named(&mut self, kind: &str, name: &str) {
@@ -281,16 +277,14 @@ impl Scan<'_, '_> {
     }
 
     fn pod<'a>(&mut self, pod: PodSpec<'a>, reading: &mut Reading<'a>) {
-        if !pod.account.0.is_empty() {
-            self.affixed(Feature::Account, &pod.account.0);
+        if !pod.account.is_empty() {
+            self.affixed(Feature::Account, &pod.account);
         }
         self.containers(pod, reading);
     }
 
     fn containers<'a>(&mut self, pod: PodSpec<'a>, reading: &mut Reading<'a>) {
-        let sidecars = pod.init_containers.0.into_iter();
-        let sidecars = sidecars.filter(|container| container.restart.0 == "Always");
-        for container in pod.containers.0.into_iter().chain(sidecars) {
+        for container in pod.containers {
             let at = u8::try_from(reading.containers.len()).unwrap_or(WHOLE);
             if at == WHOLE {
                 break;
@@ -303,25 +297,25 @@ impl Scan<'_, '_> {
     }
 
     fn container(&mut self, container: &Container<'_>) {
-        self.image(&container.image.0);
-        self.look(Feature::Container, &container.name.0, &container.name.0);
-        for text in container.command.0.iter().take(1) {
-            self.look(Feature::Command, program(&text.0), &text.0);
+        self.image(&container.image);
+        self.look(Feature::Container, &container.name, &container.name);
+        for text in container.command.iter().take(1) {
+            self.look(Feature::Command, program(text), text);
         }
-        for (at, text) in container.args.0.iter().enumerate() {
+        for (at, text) in container.args.iter().enumerate() {
             if at == 0 {
-                self.look(Feature::Command, program(&text.0), &text.0);
+                self.look(Feature::Command, program(text), text);
             }
-            self.arg(&text.0);
+            self.arg(text);
         }
-        for text in container.command.0.iter().skip(1) {
-            self.arg(&text.0);
+        for text in container.command.iter().skip(1) {
+            self.arg(text);
         }
-        for env in &container.env.0 {
-            self.env(&env.name);
+        for env in &container.envs {
+            self.env(env);
         }
-        for port in &container.ports.0 {
-            self.port(&port.name.0, &port.container_port.0, CONTAINER_PORT);
+        for port in &container.ports {
+            self.port(&port.name, &port.number, CONTAINER_PORT);
         }
         self.close_shapes(container);
     }
@@ -376,8 +370,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    fn env(&mut self, name: &Text<'_>) {
-        let name = &*name.0;
+    fn env(&mut self, name: &str) {
         self.look(Feature::Env, name, name);
         for (at, _) in name.match_indices('_') {
             self.look(Feature::EnvPrefix, &name[..=at], name);
@@ -405,7 +398,7 @@ impl Scan<'_, '_> {
                     item: shape.item,
                     container: self.container,
                     weight: self.catalog.item(shape.item).weight,
-                    value: shortened(&format!("container {}", container.name.0)),
+                    value: shortened(&format!("container {}", container.name)),
                 });
             }
         }
@@ -416,14 +409,11 @@ impl Scan<'_, '_> {
     /// What an operator is told to run.
     fn declared<'a>(&mut self, spec: &'a str, reading: &mut Reading<'a>) {
         if let Some(image) = member_of(spec, "image").and_then(JsonStr::new) {
-            let image = Text(image.decode());
+            let image = image.decode();
             self.container = 0;
-            self.image(&image.0);
+            self.image(&image);
             self.container = WHOLE;
-            reading.containers.push(Container {
-                image,
-                ..Container::default()
-            });
+            reading.containers.push(Container::of_image(image));
         }
     }
 
@@ -468,11 +458,11 @@ impl Scan<'_, '_> {
                 self.named("Deployment", &name.decode());
             }
             let spec = member_of(deployment, "spec").unwrap_or("{}");
-            let spec = serde_json::from_str::<Templated<'a>>(spec).unwrap_or_default();
-            for (key, value) in &spec.template.metadata.labels.0 {
-                self.label(&key.0, &value.0);
+            let template = Template::read(spec);
+            for (key, value) in template.label_pairs() {
+                self.label(&key, &value);
             }
-            self.pod(spec.template.spec, reading);
+            self.pod(template.spec, reading);
         }
     }
 }

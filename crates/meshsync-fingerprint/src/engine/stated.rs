@@ -115,7 +115,7 @@ fn image_of<'a>(catalog: &Catalog, claim: &Claim, view: &'a View<'_, '_>) -> Opt
         None if view.reading.containers.len() == 1 => 0,
         None => return None,
     };
-    let image = &*view.reading.containers.get(at)?.image.0;
+    let image = &*view.reading.containers.get(at)?.image;
     (!image.is_empty()).then_some(image)
 }
 
@@ -235,18 +235,18 @@ fn resource(view: &View<'_, '_>) -> String {
 fn label(view: &View<'_, '_>, key: &str) -> Option<String> {
     let own = view.object.labels().find(|(name, _)| name == key);
     own.map(|(_, value)| value.into_owned()).or_else(|| {
-        let template = view.reading.template_labels.0.iter();
-        let mut found = template.filter(|(name, _)| name.0 == key);
-        found.next().map(|(_, value)| value.0.clone().into_owned())
+        let mut template = view.reading.template_labels.iter();
+        let found = template.find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone().into_owned())
     })
 }
 
 fn annotation(view: &View<'_, '_>, key: &str) -> Option<String> {
     let own = view.object.annotations().find(|(name, _)| name == key);
     own.map(|(_, value)| value.into_owned()).or_else(|| {
-        let template = view.reading.template_annotations.0.iter();
-        let mut found = template.filter(|(name, _)| name.0 == key);
-        found.next().map(|(_, value)| value.0.clone().into_owned())
+        let mut template = view.reading.template_annotations.iter();
+        let found = template.find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone().into_owned())
     })
 }
 
@@ -257,10 +257,9 @@ fn flag(view: &View<'_, '_>, name: &str) -> Option<String> {
     for container in &view.reading.containers {
         let words: Vec<&str> = container
             .command
-            .0
             .iter()
-            .chain(&container.args.0)
-            .map(|text| &*text.0)
+            .chain(&container.args)
+            .map(|text| &**text)
             .collect();
         for (at, word) in words.iter().enumerate() {
             let Some(bare) = word
