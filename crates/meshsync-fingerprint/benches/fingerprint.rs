@@ -112,7 +112,7 @@ fn matching(c: &mut Criterion) {
 
 fn whole(c: &mut Criterion) {
     let rules = builtin_rules().unwrap();
-    c.bench_function("catalog: read the rules' YAML", |b| {
+    c.bench_function("catalog: read the rules", |b| {
         b.iter(|| black_box(builtin_rules().unwrap()))
     });
     c.bench_function("catalog: compile", |b| {

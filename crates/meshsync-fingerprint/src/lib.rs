@@ -23,7 +23,7 @@ mod manifest;
 mod pattern;
 pub mod rule;
 
-pub use catalog::{Catalog, CatalogError, EvidenceKind, builtin_files, builtin_rules};
+pub use catalog::{Catalog, CatalogError, EvidenceKind, builtin_rules};
 pub use engine::{
     ComponentSeen, Engine, Evidence, Proof, ProxySeen, Scout, Seen, SourceSeen, State, Verdict,
     VersionSeen, VersionStatus, Versions,

@@ -98,9 +98,9 @@ pub(super) fn tally(catalog: &Catalog, file: &Labelled, verdicts: &[Verdict]) ->
         }
     }
     for &id in &identified {
-        let own = verdicts.iter().filter(|verdict| {
-            verdict.product == id && verdict.state == State::Identified
-        });
+        let own = verdicts
+            .iter()
+            .filter(|verdict| verdict.product == id && verdict.state == State::Identified);
         let names: Vec<String> = own
             .map(|verdict| {
                 let namespace = verdict.namespace.as_deref().unwrap_or("-");
@@ -108,7 +108,9 @@ pub(super) fn tally(catalog: &Catalog, file: &Labelled, verdicts: &[Verdict]) ->
             })
             .collect();
         if names.len() > 1 {
-            tally.several.push(format!("{}: {id}: {}", file.path, names.join(" ")));
+            tally
+                .several
+                .push(format!("{}: {id}: {}", file.path, names.join(" ")));
         }
     }
     for id in file.expected.iter().filter(|id| catalog.rule(id).is_some()) {

@@ -1,7 +1,7 @@
 //! From rules to one table of keys.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::OnceLock;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -93,6 +93,7 @@ pub struct Catalog {
     pub(crate) shapes: Vec<CompiledShape>,
     postings: Vec<Posting>,
     table: HashTable<Entry>,
+    sieve: Sieve,
     hasher: DefaultHashBuilder,
     by_id: HashMap<String, u16>,
     /// Patterns of versions, by rule and source; made when first needed.
@@ -180,9 +181,12 @@ impl Catalog {
         self.named.get(&key).map_or(&[], Vec::as_slice)
     }
 
-    /// What is said of a key.
+    /// What is said of a key; nothing of most.
     pub(crate) fn find(&self, feature: Feature, text: &str) -> &[Posting] {
-        let hash = self.hasher.hash_one((feature, text));
+        let hash = key_hash(&self.hasher, feature, text);
+        if !self.sieve.may_have(hash) {
+            return &[];
+        }
         self.table
             .find(hash, |entry| {
                 entry.feature == feature && *entry.text == *text
@@ -190,6 +194,46 @@ impl Catalog {
             .map_or(&[], |entry| {
                 &self.postings[entry.start as usize..entry.end as usize]
             })
+    }
+}
+
+fn key_hash(hasher: &DefaultHashBuilder, feature: Feature, text: &str) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write(text.as_bytes());
+    state.write_u8(feature as u8);
+    state.finish()
+}
+
+/// Which hashes are in a table at all: small enough to stay near the processor,
+/// where the table is not.
+#[derive(Debug)]
+struct Sieve(Box<[u64]>);
+
+/// 16 KiB.
+const SIEVE_WORDS: usize = 1 << 11;
+
+impl Default for Sieve {
+    fn default() -> Self {
+        Self(vec![0; SIEVE_WORDS].into())
+    }
+}
+
+impl Sieve {
+    fn place(hash: u64) -> (usize, u64) {
+        // Other bits than those that the table looks at first.
+        let hash = hash.rotate_left(20);
+        let word = usize::try_from((hash >> 6) % SIEVE_WORDS as u64).unwrap_or(0);
+        (word, 1 << (hash & 63))
+    }
+
+    fn add(&mut self, hash: u64) {
+        let (word, bit) = Self::place(hash);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, hash: u64) -> bool {
+        let (word, bit) = Self::place(hash);
+        self.0[word] & bit != 0
     }
 }
 
@@ -445,12 +489,14 @@ impl Compiler {
             .collect();
         let hasher = DefaultHashBuilder::default();
         let mut table = HashTable::with_capacity(self.keys.len());
+        let mut sieve = Sieve::default();
         let mut postings = Vec::new();
         for ((feature, text), of) in self.keys {
             let start = u32::try_from(postings.len()).unwrap_or(u32::MAX);
             postings.extend(of);
             let end = u32::try_from(postings.len()).unwrap_or(u32::MAX);
-            let hash = hasher.hash_one((feature, text.as_str()));
+            let hash = key_hash(&hasher, feature, &text);
+            sieve.add(hash);
             let entry = Entry {
                 feature,
                 text: text.into(),
@@ -458,7 +504,7 @@ impl Compiler {
                 end,
             };
             table.insert_unique(hash, entry, |entry| {
-                hasher.hash_one((entry.feature, &*entry.text))
+                key_hash(&hasher, entry.feature, &entry.text)
             });
         }
         Catalog {
@@ -467,6 +513,7 @@ impl Compiler {
             shapes: self.shapes,
             postings,
             table,
+            sieve,
             hasher,
             by_id,
             patterns,

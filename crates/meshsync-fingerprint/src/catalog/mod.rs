@@ -4,7 +4,7 @@ mod builtin;
 mod compile;
 mod feature;
 
-pub use builtin::{builtin_files, builtin_rules};
+pub use builtin::builtin_rules;
 pub use compile::{Catalog, CatalogError};
 pub use feature::EvidenceKind;
 

@@ -197,14 +197,38 @@ mod tests {
                 _ => seen.push((key.into_owned(), walk.text().into_owned())),
             }
         }
-        let seen: Vec<(&str, &str)> = seen.iter().map(|(a, b): &(String, String)| (&**a, &**b)).collect();
+        let seen: Vec<(&str, &str)> = seen
+            .iter()
+            .map(|(a, b): &(String, String)| (&**a, &**b))
+            .collect();
         let list = r#"[{"g":"h"},7]"#;
-        assert_eq!(seen, [("b", "v\n"), ("c", "12"), ("d", ""), ("e", "true"), ("f", list)]);
+        assert_eq!(
+            seen,
+            [
+                ("b", "v\n"),
+                ("c", "12"),
+                ("d", ""),
+                ("e", "true"),
+                ("f", list)
+            ]
+        );
     }
 
     #[test]
     fn broken_text_ends_the_walk() {
-        for text in ["", "{", "{\"a", "{\"a\":", "{\"a\":[1,", "}", "]", "{\"a\":\"x\\", "nul", "{]}", "{\"é\":\"é"] {
+        for text in [
+            "",
+            "{",
+            "{\"a",
+            "{\"a\":",
+            "{\"a\":[1,",
+            "}",
+            "]",
+            "{\"a\":\"x\\",
+            "nul",
+            "{]}",
+            "{\"é\":\"é",
+        ] {
             let mut walk = Walk::new(text);
             if walk.enter(b'{') {
                 for _ in 0..100 {

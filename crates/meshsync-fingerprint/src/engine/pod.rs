@@ -212,7 +212,10 @@ mod tests {
         let container = &template.spec.containers[0];
         assert_eq!(container.args, ["--a", "5", ""]);
         assert_eq!(container.envs, ["E"]);
-        assert_eq!((&*container.ports[0].name, &*container.ports[0].number), ("http", "80"));
+        assert_eq!(
+            (&*container.ports[0].name, &*container.ports[0].number),
+            ("http", "80")
+        );
         assert_eq!(template.spec.account, "sa");
         let cron = format!(r#"{{"schedule":"* * * * *","jobTemplate":{{"spec":{spec}}}}}"#);
         assert_eq!(Template::read_cron(&cron).spec.containers.len(), 2);
