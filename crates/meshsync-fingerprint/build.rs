@@ -25,7 +25,7 @@ fn main() {
         let json = serde_saphyr::from_str::<serde_json::Value>(&text)
             .map(|rule| rule.to_string())
             .unwrap_or_default();
-        writeln!(list, "    ({name:?}, {json:?}),").expect("a String takes all");
+        writeln!(list, "    ({name:?}, {json:?}, {text:?}),").expect("a String takes all");
     }
     list.push_str("]\n");
     let out = std::env::var_os("OUT_DIR").expect("cargo sets it for build scripts");

@@ -1,9 +1,9 @@
 //! The rules that come with the program.
 
-use crate::rule::{Rule, RuleProblem};
+use crate::rule::{Rule, RuleProblem, parse};
 
-/// Name and JSON of each rule file, in order of names.
-static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+/// Name, JSON and YAML of each rule file, in order of names.
+static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// The rules that come with the program.
 ///
@@ -13,15 +13,11 @@ static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 pub fn builtin_rules() -> Result<Vec<Rule>, Vec<RuleProblem>> {
     let mut problems = Vec::new();
     let mut rules = Vec::with_capacity(FILES.len());
-    for (file, json) in FILES {
-        match serde_json::from_str(json) {
+    for (file, json, yaml) in FILES {
+        // YAML takes `1.10` for text where text is wanted; in JSON it became a number.
+        match serde_json::from_str(json).or_else(|_| parse(file, yaml)) {
             Ok(rule) => rules.push(rule),
-            Err(error) => problems.push(RuleProblem {
-                file: (*file).to_owned(),
-                line: 1,
-                column: 1,
-                message: format!("no rule: {error}"),
-            }),
+            Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() {
