@@ -279,6 +279,10 @@ pub(crate) struct SinkArgs {
     /// original sends them
     #[arg(long, value_enum, value_name = "DIALECT")]
     pub(crate) meshery_wire: Option<WireArg>,
+    /// Remember in this folder what was published to NATS, so that what is deleted while nobody
+    /// runs is told after the next start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// Give logs of containers and shells in them to whoever asks over the broker. They are off
     /// without it
     #[arg(long)]

@@ -66,6 +66,9 @@ pub(crate) fn sinks(
             builder = builder.requests(options);
         }
     }
+    if let Some(folder) = &args.state_dir {
+        builder = builder.state_dir(folder);
+    }
     if let Some(bytes) = file.outbox_bytes {
         builder = builder.outbox_bytes(bytes);
     }

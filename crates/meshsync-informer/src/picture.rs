@@ -92,7 +92,9 @@ impl<D: Deliver> Picture<D> {
     /// Shows an object to a reader, if it is in just the state that is known.
     pub(crate) fn show(&mut self, object: &Object<'_>, reader: &mut dyn Reader) {
         let r#ref = object.object_ref();
-        if self.ledger.is_current(r#ref, object.resource_version()) {
+        // A state must not overtake the delete of what had the name before.
+        let is_mourned = !self.ledger.mourned(r#ref).is_empty();
+        if !is_mourned && self.ledger.is_current(r#ref, object.resource_version()) {
             let tier = self.view.depth.tier(object.namespace());
             let bare = object.without_body();
             let object = if tier == Tier::Presence {

@@ -1,6 +1,7 @@
 //! The builder.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,7 @@ pub struct Builder {
     pub(crate) timing: Timing,
     pub(crate) verify_interval: Option<Duration>,
     pub(crate) follow_resource: bool,
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) patient: bool,
     #[cfg(feature = "nats")]
     pub(crate) requests: Option<crate::meshery::RequestOptions>,
@@ -115,6 +117,7 @@ impl Default for Builder {
             timing: Timing::default(),
             verify_interval: None,
             follow_resource: false,
+            state_dir: None,
             patient: false,
             #[cfg(feature = "nats")]
             requests: None,
@@ -250,6 +253,15 @@ impl Builder {
     #[must_use]
     pub fn follow_meshsync_resource(mut self) -> Self {
         self.follow_resource = true;
+        self
+    }
+
+    /// Remembers in this folder what sinks of Meshery messages were given, so that
+    /// what is deleted while nobody runs is told after the next start. Costs the
+    /// memory of a second set of keys. Default: nothing is remembered.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(folder.into());
         self
     }
 

@@ -77,6 +77,7 @@ mod replay;
 mod run;
 mod sink_url;
 mod source;
+mod state_dir;
 
 #[cfg(feature = "admin")]
 pub use admin::{AdminError, Endpoints, Ready, serve};

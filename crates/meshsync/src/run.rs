@@ -34,6 +34,7 @@ use crate::meshery::live::Live;
 use crate::meshery::requests;
 use crate::monitor::Monitor;
 use crate::outlets::Outlets;
+use crate::state_dir;
 
 /// How long sinks may take to get rid of what waits when the pipeline stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -55,6 +56,15 @@ pub enum RunError {
     /// The cluster cannot be reached or identified.
     #[error(transparent)]
     Scope(#[from] ScopeError),
+    /// What was published before cannot be known.
+    #[error("failed to use the folder {folder} to remember in what was published")]
+    State {
+        /// The folder.
+        folder: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
     /// The last sink broke or panicked. That its reader went away is no error.
     #[error("no sink is left")]
     Sink(#[source] SinkError),
@@ -136,15 +146,20 @@ async fn pipeline(
     // Nobody waits for it where no requests are answered.
     drop(reached.send(connection.clone()));
 
+    let mut outputs = std::mem::take(&mut builder.sinks);
+    let mut remembered = Vec::new();
+    if let Some(folder) = &builder.state_dir {
+        (outputs, remembered) = state_dir::remember(outputs, folder, &scope).await?;
+    }
     let outlets = monitor.outlets();
     let abandon = CancellationToken::new();
-    let mut sinks = start_sinks(std::mem::take(&mut builder.sinks), &outlets, &abandon);
+    let mut sinks = start_sinks(outputs, &outlets, &abandon);
     let fleet = FleetConfig {
         connection,
         scope,
         controlled,
         taps: live.as_ref().map(Live::taps).unwrap_or_default(),
-        remembered: Vec::new(),
+        remembered,
         watch_list: builder.watch_list,
         timing: builder.timing.clone(),
         verify: builder.verify_interval.map(VerifyConfig::every),

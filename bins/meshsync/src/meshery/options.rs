@@ -56,6 +56,9 @@ pub(super) fn pipeline(flags: &Flags) -> Result<MeshSync, Failure> {
     if let Some(id) = flags.cluster_id.clone().and_then(ClusterId::new) {
         builder = builder.cluster_id(id);
     }
+    if let Some(folder) = &flags.state_dir {
+        builder = builder.state_dir(folder);
+    }
     if variable(CONTENT_DEDUP).is_some() {
         tracing::debug!("{CONTENT_DEDUP} changes nothing: no state is published twice unasked");
     }

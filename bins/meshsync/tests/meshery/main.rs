@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod beyond;
 mod broker;
 mod configuration;
 mod files;
@@ -15,4 +16,5 @@ mod lifecycle;
 mod process;
 mod requests;
 mod server;
+mod sessions;
 mod support;

@@ -43,8 +43,9 @@ async fn n13_a_forbidden_resource_does_not_hold_up_the_store() {
         let scope = FaultScope::resource(group, plural).verbs(&["list", "watch"]);
         world.sim.faults().fail(scope, Failure::status(code));
     }
-    let agent = world.run(&[]);
+    // First the listener: core NATS keeps nothing for one that comes later.
     let server = Server::connect(&world).await;
+    let agent = world.run(&[]);
     server
         .sees("pods", |d| d.kinds().contains(&"Pod".to_owned()))
         .await;

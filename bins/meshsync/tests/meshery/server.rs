@@ -116,18 +116,17 @@ impl Server {
             .connect(world.nats.url())
             .await
             .unwrap();
-        let mut core = client.subscribe("meshery.meshsync.core").await.unwrap();
-        let mut store = client.subscribe(STORE).await.unwrap();
+        // One subscription over both subjects: what was sent first is taken first.
+        let mut incoming = client.subscribe("*.meshsync.*").await.unwrap();
         client.flush().await.unwrap();
         let rows = Arc::clone(&database);
         let task = tokio::spawn(async move {
-            loop {
-                // One connection: what was sent first is taken first.
-                tokio::select! {
-                    biased;
-                    Some(message) = core.next() => rows.lock().unwrap().core(&message.payload),
-                    Some(message) = store.next() => rows.lock().unwrap().store(&message.payload),
-                    else => return,
+            while let Some(message) = incoming.next().await {
+                let mut rows = rows.lock().unwrap();
+                match message.subject.as_str() {
+                    "meshery.meshsync.core" => rows.core(&message.payload),
+                    STORE => rows.store(&message.payload),
+                    _ => {}
                 }
             }
         });

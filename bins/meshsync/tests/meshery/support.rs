@@ -43,7 +43,7 @@ impl World {
         let sim = builder.start().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("kubeconfig"), sim.kubeconfig()).unwrap();
-        let addrs = Mutex::new(free_addrs(8));
+        let addrs = Mutex::new(free_addrs(16));
         let world = Self {
             sim,
             nats,

@@ -9,7 +9,10 @@ mod nats;
 #[cfg(feature = "nats")]
 pub(crate) mod nats_connect;
 #[cfg(feature = "nats")]
+mod nats_durable;
+#[cfg(feature = "nats")]
 mod nats_url;
+mod remembering;
 
 pub use channel::{ChannelSink, Received, channel};
 pub use file::FileSink;
@@ -21,6 +24,7 @@ pub use nats::NatsSink;
 pub(crate) use nats_connect::options as connect_options;
 #[cfg(feature = "nats")]
 pub use nats_url::{Credentials, NatsUrl, NatsUrlOptions};
+pub use remembering::{PublishedObject, RememberingSink};
 
 #[cfg(feature = "nats")]
 use crate::jetstream::{JetStreamSink, JetStreamUrl};

@@ -6,8 +6,10 @@ use async_nats::{Client, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt;
 use meshsync_model::wire::meshery::{CORE_SUBJECT, Shrunk, shrink};
+use serde_json::Value;
 
 use super::nats_connect;
+use super::nats_durable::Durable;
 use super::nats_url::NatsUrl;
 use crate::{Batch, BoxFuture, Cut, Published, Rejected, Sink, SinkError, Wire};
 
@@ -43,6 +45,10 @@ struct Connection {
     echo: Subscriber,
     echo_subject: String,
     echoes: u64,
+    /// Where a stream was asked for and the broker has it.
+    durable: Option<Durable>,
+    /// Why there is no stream, until it was told.
+    trouble: Option<String>,
 }
 
 impl NatsSink {
@@ -100,11 +106,19 @@ impl Connection {
         let before = self.id();
         let max_payload = self.client.max_payload();
         let mut published = Published::default();
+        let mut answers = Vec::new();
         for (at, delivery) in batch.deliveries.iter().enumerate() {
             if delivery.payload.is_empty() {
                 continue;
             }
             let mut payload = delivery.payload.clone();
+            if payload.len() > max_payload
+                && let Some(parts) = split(&payload)
+            {
+                self.send_parts(parts, delivery.subject.as_deref(), max_payload)
+                    .await?;
+                continue;
+            }
             if payload.len() > max_payload {
                 match fit(&payload, max_payload) {
                     Ok((shrunk, reason)) => {
@@ -118,13 +132,46 @@ impl Connection {
                 }
             }
             let subject = delivery.subject.as_deref().unwrap_or(CORE_SUBJECT);
-            self.client.publish(subject.to_owned(), payload).await?;
+            match self.durable.as_ref().filter(|_| subject == CORE_SUBJECT) {
+                Some(durable) => answers.push(durable.publish(payload).await?),
+                None => self.client.publish(subject.to_owned(), payload).await?,
+            }
+        }
+        for answer in answers {
+            answer.await?;
         }
         self.round_trip().await?;
+        published.trouble = self.trouble.take();
         if self.id() != before {
             return Err("the connection broke while a batch was on its way".into());
         }
         Ok(published)
+    }
+
+    /// Publishes the objects of a batch that is too large as a whole one by one.
+    async fn send_parts(
+        &self,
+        parts: Vec<Bytes>,
+        subject: Option<&str>,
+        max_payload: usize,
+    ) -> Result<(), async_nats::Error> {
+        let subject = subject.unwrap_or(CORE_SUBJECT);
+        for mut part in parts {
+            if part.len() > max_payload {
+                match fit(&part, max_payload) {
+                    Ok((shrunk, reason)) => {
+                        tracing::warn!(reason, "an object of a batch is sent in parts");
+                        part = shrunk;
+                    }
+                    Err(reason) => {
+                        tracing::error!(reason, "an object of a batch is not sent");
+                        continue;
+                    }
+                }
+            }
+            self.client.publish(subject.to_owned(), part).await?;
+        }
+        Ok(())
     }
 
     async fn round_trip(&mut self) -> Result<(), async_nats::Error> {
@@ -150,12 +197,39 @@ async fn connect(url: &NatsUrl) -> Result<Connection, SinkError> {
     let echo = echo.map_err(|error| {
         SinkError::unavailable("failed to subscribe to an inbox of our own", error)
     })?;
-    Ok(Connection {
+    let mut connection = Connection {
         client,
         echo,
         echo_subject,
         echoes: 0,
-    })
+        durable: None,
+        trouble: None,
+    };
+    if url.options.durable {
+        match Durable::prepare(&connection.client).await {
+            Ok(durable) => connection.durable = Some(durable),
+            Err(error) => {
+                connection.trouble = Some(format!(
+                    "there is no stream, so that messages are lost on who is absent ({error}): \
+                     switch on JetStream in the broker, or take ?durable away"
+                ));
+            }
+        }
+    }
+    Ok(connection)
+}
+
+/// The messages of single objects that a batch of several is made of.
+fn split(payload: &Bytes) -> Option<Vec<Bytes>> {
+    let mut message: Value = serde_json::from_slice(payload).ok()?;
+    let Value::Array(objects) = message["Object"].take() else {
+        return None;
+    };
+    let one = |object| {
+        message["Object"] = Value::Array(vec![object]);
+        Bytes::from(message.to_string())
+    };
+    (objects.len() > 1).then(|| objects.into_iter().map(one).collect())
 }
 
 /// Cuts a message down to what the broker takes; says what is missing, or why

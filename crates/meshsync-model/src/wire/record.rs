@@ -13,6 +13,7 @@
 //! `resourceVersion`; the one without `resource` says that every resource has
 //! been sent in full.
 
+use crate::design::Marks;
 use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
 use crate::text::{push_json_string, push_on_one_line};
 use crate::{Change, ContentHash, Context, Deleted, Object, ObjectRef, Resource, Secrets};
@@ -146,7 +147,13 @@ pub fn push_record(
         (_, Some((object, hash))) => {
             out.extend_from_slice(b",\"hash\":\"");
             out.extend_from_slice(hash.to_string().as_bytes());
-            out.extend_from_slice(b"\",\"object\":");
+            out.push(b'"');
+            let marks = change.object().and_then(Marks::of);
+            if let Some(marks) = marks.filter(|marks| !marks.design.is_empty()) {
+                out.extend_from_slice(b",\"design\":");
+                push_json_string(out, &marks.design);
+            }
+            out.extend_from_slice(b",\"object\":");
             out.extend_from_slice(object);
         }
         (_, None) => {

@@ -8,6 +8,7 @@ mod list;
 mod metered;
 mod objects;
 mod openapi;
+mod pod_streams;
 mod protobuf;
 mod reply;
 mod router;

@@ -6,6 +6,7 @@ use futures::stream;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     list::{ListRequest, list},
     metered::metered,
     objects::ObjectRequest,
+    pod_streams,
     reply::{Body, streamed},
     target::Target,
     versions::wait_for_version,
@@ -26,7 +28,7 @@ use crate::{
     faults::RequestFacts,
     requests::{LoggedRequest, Meter},
     shared::Shared,
-    store::{Filter, Framing},
+    store::{Filter, Framing, object_key},
 };
 
 /// Largest request body read; a real server takes about 3 MB, tests may want more.
@@ -88,7 +90,7 @@ async fn answer(
     stop: CancellationToken,
     entry: &mut LoggedRequest,
 ) -> Result<Response<Body>, Status> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let path = parts.uri.path();
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let target = Target::parse(path);
@@ -142,6 +144,23 @@ async fn answer(
     let (Some(target), Some(gr)) = (target, gr) else {
         return Ok(unknown_path());
     };
+    if let (true, Some(pod), Some(stream @ ("log" | "exec"))) = (
+        gr.group.is_empty() && gr.plural == "pods",
+        &target.name,
+        target.subresource.as_deref(),
+    ) {
+        let key = object_key(target.namespace.as_deref().unwrap_or_default(), pod);
+        if shared.read().get(&gr, &key).is_none() {
+            return Err(Status::not_found(&gr, pod));
+        }
+        return match stream {
+            "log" => Ok(pod_streams::log(pod, &query, stop)),
+            _ => {
+                let upgrade = parts.extensions.remove::<OnUpgrade>();
+                pod_streams::shell(&parts.headers, upgrade, stop)
+            }
+        };
+    }
     let mut framing = resolve(shared, &target, verb)?;
     let representation = representation(header_text(&parts.headers, &header::ACCEPT))?;
     framing.drops_managed_fields = shared.drops_managed_fields

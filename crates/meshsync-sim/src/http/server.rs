@@ -108,7 +108,7 @@ where
     });
     let mut builder = auto::Builder::new(tasks.clone());
     builder.http2().max_concurrent_streams(1000);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // A crash comes before an orderly end, or watches would still end properly.
     let ended = tokio::select! {

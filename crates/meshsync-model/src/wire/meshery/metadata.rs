@@ -56,7 +56,7 @@ impl<'a> Metadata<'a> {
 }
 
 impl Encoder {
-    /// Appends `metadata`; returns the raw value of the design label.
+    /// Appends `metadata`; returns the raw value of the design's id.
     pub(super) fn push_metadata<'a>(
         &mut self,
         out: &mut Vec<u8>,
@@ -85,7 +85,7 @@ impl Encoder {
         let grace = integer(metadata.deletion_grace_period_seconds);
         push_integer(out, ",\"deletionGracePeriodSeconds\":", grace);
         let label = self.push_labels(out, metadata.labels);
-        self.push_annotations(out, metadata.annotations, redact);
+        let annotation = self.push_annotations(out, metadata.annotations, redact);
         let owners = metadata.owner_references;
         self.push_field(out, ",\"ownerReferences\":\"", owners, Form::Document);
         self.push_field(
@@ -98,7 +98,8 @@ impl Encoder {
         let members = object.metadata_members();
         self.push_own(out, ",\"cluster_id\":", members, "cluster_id");
         out.push(b'}');
-        label
+        // The original looks at labels alone.
+        label.or_else(|| annotation.filter(|_| !self.is_exact()))
     }
 
     fn push_labels<'a>(&mut self, out: &mut Vec<u8>, raw: Option<&'a str>) -> Option<&'a str> {
@@ -113,8 +114,17 @@ impl Encoder {
         label
     }
 
-    fn push_annotations(&mut self, out: &mut Vec<u8>, raw: Option<&str>, redact: bool) {
+    fn push_annotations<'a>(
+        &mut self,
+        out: &mut Vec<u8>,
+        raw: Option<&'a str>,
+        redact: bool,
+    ) -> Option<&'a str> {
+        let mut design = None;
         self.push_pairs(out, ",\"annotations\":[", raw, |out, pair| {
+            if pair.name() == design::LABEL {
+                design = Some(pair.value);
+            }
             out.extend_from_slice(b"{\"id\":\"\",\"unique_id\":\"\",\"kind\":\"annotation\"");
             (redact && is_last_applied(pair)).then(|| {
                 JsonStr::new(pair.value).map_or_else(
@@ -123,6 +133,7 @@ impl Encoder {
                 )
             })
         });
+        design
     }
 
     /// Appends the pairs of an object, sorted by key; nothing when there are

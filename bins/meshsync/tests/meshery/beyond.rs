@@ -1,0 +1,304 @@
+//! What the original would fail.
+
+use meshsync_sim::Sim;
+use meshsync_testkit::{NatsServer, eventually};
+use serde_json::{Value, json};
+
+use crate::server::{Server, by_default};
+use crate::support::{DEADLINE, TOKEN, World, config_map, definition};
+
+/// N7, D24: deleted while nobody ran; told once, with a folder to remember in.
+#[tokio::test(flavor = "multi_thread")]
+async fn n7_deletes_while_the_agent_was_away_are_told_once() {
+    let Some(world) = World::start(120).await else {
+        return;
+    };
+    world.apply(definition("example.com", "things", "Thing", &["v1"]));
+    world.apply(json!({
+        "apiVersion": "example.com/v1", "kind": "Thing",
+        "metadata": {"name": "thing", "namespace": "default"},
+    }));
+    world.apply(config_map("default", "doomed", "1"));
+    world.apply(config_map("default", "reborn", "1"));
+    let state = world.path("state").display().to_string();
+    let server = Server::connect(&world).await;
+    let agent = world.run(&["--state-dir", &state]);
+    agent.synced().await;
+    server.equals(&world, "at first", by_default).await;
+    agent.kill().await;
+    for name in ["doomed", "reborn"] {
+        world
+            .sim
+            .delete("", "configmaps", Some("default"), name)
+            .unwrap();
+    }
+    world.apply(config_map("default", "reborn", "2"));
+    let things = "things.example.com";
+    world
+        .sim
+        .delete(
+            "apiextensions.k8s.io",
+            "customresourcedefinitions",
+            None,
+            things,
+        )
+        .unwrap();
+    server.take(|database| database.log.clear());
+    let agent = world.run(&["--state-dir", &state]);
+    agent.synced().await;
+    server.equals(&world, "after the restart", by_default).await;
+    let events = |kind: &str, name: &str| {
+        server.take(|d| {
+            d.events(kind, name)
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(events("ConfigMap", "doomed"), ["DELETED"]);
+    assert_eq!(events("Thing", "thing"), ["DELETED"]);
+    assert_eq!(events("ConfigMap", "reborn"), ["ADDED"]);
+    assert_eq!(agent.stop().await, Some(0));
+    // And not again.
+    server.take(|database| database.log.clear());
+    let agent = world.run(&["--state-dir", &state]);
+    agent.synced().await;
+    server.equals(&world, "after another", by_default).await;
+    assert!(server.take(|d| d.log.iter().all(|(event, _)| event == "ADDED")));
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+/// N9: an object above what the broker takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn n9_an_object_above_max_payload_arrives_in_parts() {
+    let Some(world) = World::of(Sim::builder()).await else {
+        return;
+    };
+    world.apply(config_map("default", "large", &"x".repeat(1_500_000)));
+    world.apply(config_map("default", "small", "1"));
+    let server = Server::connect(&world).await;
+    let agent = world.run(&[]);
+    agent.synced().await;
+    server
+        .equals(&world, "the large one included", by_default)
+        .await;
+    let late = Server::connect(&world).await;
+    late.ask_for_store().await;
+    late.equals(&world, "in the store, too", by_default).await;
+    let cut = server.take(|d| {
+        let large = d.rows.iter().find(|(key, _)| key[4] == "large").unwrap();
+        large.1["metadata"]["annotations"].to_string()
+    });
+    assert!(
+        cut.contains("meshsync.io/cut") && cut.contains("data/value"),
+        "{cut}"
+    );
+    let log = agent.log();
+    assert!(
+        log.contains("default/large") && log.contains("max_payload"),
+        "{log}"
+    );
+    assert!(agent.status().await["sinks"][0]["cut"].as_u64() >= Some(1));
+    assert!(agent.metrics().await.contains("meshsync_sink_cut_total"));
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+/// N10, D64: load balancers that nobody answers at hold up nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn n10_unreachable_load_balancers_delay_nobody() {
+    let Some(world) = World::of(Sim::builder()).await else {
+        return;
+    };
+    for at in 0..100 {
+        world.apply(json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": format!("lb-{at}"), "namespace": "default"},
+            "spec": {"type": "LoadBalancer", "clusterIP": "10.0.0.1",
+                     "ports": [{"port": 80, "nodePort": 30080}]},
+            "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+        }));
+    }
+    let server = Server::connect(&world).await;
+    let agent = world.run(&[]);
+    agent.synced().await;
+    server.equals(&world, "all services", by_default).await;
+    let urls = server.take(|d| {
+        let row = d.rows.iter().find(|(key, _)| key[4] == "lb-7").unwrap();
+        row.1["component_metadata"]["capabilities"]["urls"].clone()
+    });
+    assert_eq!(urls, json!(["http://192.0.2.1:80", "http://10.0.0.1:80"]));
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+fn secret() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": "known", "namespace": "default", "annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration":
+                "{\"data\":{\"password\":\"aHVudGVyMg==\"},\"kind\":\"Secret\"}",
+        }},
+        "data": {"password": "aHVudGVyMg=="},
+    })
+}
+
+/// U10, U11, N11: what leaves and what does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn u11_n11_secrets_leave_only_where_somebody_says_so() {
+    let Some(world) = World::of(Sim::builder()).await else {
+        return;
+    };
+    world.apply(secret());
+    for (value, plain) in [
+        ("", false),
+        ("true", false),
+        ("1", false),
+        ("false", true),
+        ("0", true),
+    ] {
+        let server = Server::connect(&world).await;
+        let agent = world.run_with(&[], &[("MESHSYNC_REDACT_SECRETS", value)]);
+        agent.synced().await;
+        server
+            .equals(&world, "the secret included", by_default)
+            .await;
+        let row = server.take(|d| {
+            let row = d.rows.iter().find(|(key, _)| key[4] == "known").unwrap();
+            row.1.to_string()
+        });
+        assert_eq!(row.contains("aHVudGVyMg=="), plain, "{value:?}");
+        assert!(row.contains("password") && !row.contains("managedFields"));
+        drop(server);
+        assert_eq!(agent.stop().await, Some(0));
+    }
+}
+
+/// N16, D10: what has neither spec nor status; and N18, D72: what a tenant names
+/// like our fields.
+#[tokio::test(flavor = "multi_thread")]
+async fn n16_n18_content_arrives_in_records_and_nothing_is_taken_for_ours() {
+    let Some(world) = World::of(Sim::builder()).await else {
+        return;
+    };
+    world.apply(definition("example.com", "things", "Thing", &["v1"]));
+    world.apply(json!({
+        "apiVersion": "example.com/v1", "kind": "Thing",
+        "metadata": {"name": "sly", "namespace": "default"},
+        "id": "mine", "model": "mine", "pattern_resource": "mine",
+        "component_metadata": {"capabilities": {"connection": true, "urls": ["http://evil"]}},
+        "spec": {"id": "mine"}, "status": null,
+    }));
+    world.apply(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    }));
+    let server = Server::connect(&world).await;
+    let agent = world.run(&[]);
+    agent.synced().await;
+    server.equals(&world, "all", by_default).await;
+    let sly = server.take(|d| {
+        d.rows
+            .iter()
+            .find(|(key, _)| key[4] == "sly")
+            .unwrap()
+            .1
+            .clone()
+    });
+    assert_eq!(sly["component_metadata"], Value::Null);
+    assert_eq!(sly["pattern_resource"], Value::Null);
+    assert_eq!(
+        [&sly["id"], &sly["model"], &sly["spec"]["id"]],
+        ["", "", ""]
+    );
+    assert_eq!(agent.stop().await, Some(0));
+    // The Server's form has no place for rules; our own has.
+    let mut records = tokio::process::Command::new(env!("CARGO_BIN_EXE_meshsync"));
+    let source = format!("k8s:?kubeconfig={}", world.path("kubeconfig").display());
+    records.args(["snapshot", "--source", &source, "--include", "clusterroles"]);
+    let records = records.output().await.unwrap();
+    assert!(
+        String::from_utf8(records.stdout)
+            .unwrap()
+            .contains(r#""resources":["pods"]"#)
+    );
+}
+
+/// Greenfield: the design in the message, in the status, and as a filter.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_meshery_deployed_is_recognised() {
+    let Some(world) = World::of(Sim::builder()).await else {
+        return;
+    };
+    let design = "11111111-2222-3333-4444-555555555555";
+    let mut labelled = config_map("default", "labelled", "1");
+    labelled["metadata"]["labels"] = json!({"design.meshery.io/id": design});
+    let mut annotated = config_map("default", "annotated", "1");
+    annotated["metadata"]["annotations"] = json!({"design.meshery.io/id": design});
+    world.apply(labelled);
+    world.apply(annotated);
+    world.apply(config_map("default", "brown", "1"));
+    let server = Server::connect(&world).await;
+    let agent = world.run(&["--managed", "greenfield"]);
+    agent.synced().await;
+    server.sees("two of them", |d| d.rows.len() == 2).await;
+    let patterns = server.take(|d| {
+        d.rows
+            .values()
+            .map(|row| row["pattern_resource"].clone())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(patterns, [design, design]);
+    assert_eq!(agent.status().await["designs"][design], 2);
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+/// D20: with `?durable` what was said while nobody listened is still there.
+#[tokio::test(flavor = "multi_thread")]
+async fn durable_messages_outlive_a_consumers_absence() {
+    let Some(nats) = NatsServer::builder()
+        .token(TOKEN)
+        .jetstream()
+        .start_or_skip()
+    else {
+        return;
+    };
+    let Some(world) = World::with(Sim::builder(), nats).await else {
+        return;
+    };
+    let url = format!("{}?durable", world.broker_url());
+    let agent = world.run_with(&[], &[("BROKER_URL", &url)]);
+    agent.synced().await;
+    world.apply(config_map("default", "unheard", "1"));
+    let client = async_nats::ConnectOptions::with_token(TOKEN.to_owned());
+    let client = client.connect(world.nats.url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let stream = context.get_stream("MESHSYNC_EVENTS").await.unwrap();
+    eventually("it is in the stream", DEADLINE, async || {
+        let message = stream
+            .get_last_raw_message_by_subject("meshery.meshsync.core")
+            .await
+            .ok()?;
+        let message: Value = serde_json::from_slice(&message.payload).ok()?;
+        (message["Object"]["metadata"]["name"] == "unheard").then_some(())
+    })
+    .await;
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+/// And where the broker has no JetStream it says so and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn durable_without_jetstream_is_core_nats_and_a_warning() {
+    let Some(world) = World::of(Sim::builder()).await else {
+        return;
+    };
+    let server = Server::connect(&world).await;
+    let url = format!("{}?durable", world.broker_url());
+    let agent = world.run_with(&[], &[("BROKER_URL", &url)]);
+    agent.synced().await;
+    server.equals(&world, "over core NATS", by_default).await;
+    eventually("a warning", DEADLINE, async || {
+        agent.log().contains("?durable")
+    })
+    .await;
+    assert_eq!(agent.stop().await, Some(0));
+}
