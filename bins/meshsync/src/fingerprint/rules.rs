@@ -1,5 +1,6 @@
 //! `meshsync rules`, and reading rules.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,10 +14,13 @@ use crate::failure::Failure;
 pub(crate) fn rules(command: RulesCommand) -> Result<(), Failure> {
     match command {
         RulesCommand::List { rules } => {
-            for rule in catalog(rules.as_deref())?.rules() {
-                println!("{}", rule.id);
-            }
-            Ok(())
+            let catalog = catalog(rules.as_deref())?;
+            let ids: Vec<&str> = catalog
+                .rules()
+                .iter()
+                .map(|rule| rule.id.as_str())
+                .collect();
+            print(&ids.join("\n"))
         }
         RulesCommand::Check { dir } => {
             let count = read(&dir)?.len();
@@ -24,10 +28,15 @@ pub(crate) fn rules(command: RulesCommand) -> Result<(), Failure> {
             Ok(())
         }
         RulesCommand::Test { dir } => test(&dir),
-        RulesCommand::Schema => {
-            println!("{}", rule::schema());
-            Ok(())
-        }
+        RulesCommand::Schema => print(&rule::schema()),
+    }
+}
+
+/// Writes a text to standard output. A reader that went away is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::other(error)),
+        _ => Ok(()),
     }
 }
 
