@@ -7,7 +7,8 @@
 //!          └────────────► Step::Send(Page…) ────────last page─────────┘        ▲    │ ended: resume │
 //!               ▲                                                              └────┴───────────────┘
 //!               └── 410 in the stream or as a status; resourceVersion too large for too long;
-//!                   refused five times at one position; a watch or list that went back
+//!                   refused five times at one position; a watch, a list, or the server
+//!                   found after a watch broke, that went back
 //! ```
 //!
 //! A WatchList stream goes on as the watch: after its initial events no second
@@ -53,6 +54,8 @@ pub struct Machine {
     /// brought anything or lived.
     relists: u32,
     wait: Option<Duration>,
+    /// The watch broke: it may be another server that answers now.
+    probe: bool,
     seen: Seen,
 }
 
@@ -79,6 +82,7 @@ impl Machine {
             expired_lists: 0,
             relists: 0,
             wait: None,
+            probe: false,
             seen: Seen::default(),
         }
     }
@@ -103,6 +107,7 @@ impl Machine {
             State::WatchList {
                 complete: false, ..
             } => Request::WatchList,
+            State::WatchList { .. } | State::Watch { .. } if self.wants_probe() => Request::Probe,
             State::WatchList { version, .. } | State::Watch { version } => Request::Watch {
                 version: version.clone(),
             },
@@ -177,6 +182,7 @@ impl Machine {
                 self.state = State::Page { continue_token };
                 Meaning::Continue
             }
+            Answer::Probed { version } => self.probed(&version, jitter),
             Answer::WentBack => self.went_back(jitter),
             Answer::Ended { lived } => self.ended(lived, jitter),
             Answer::Broken => self.broken(jitter),
@@ -243,6 +249,7 @@ impl Machine {
 
     fn broken(&mut self, jitter: f64) -> Meaning {
         self.back_off(jitter);
+        self.probe = self.has_position();
         if mutated(Mutation::DeleteOnPartialList) && !self.has_position() {
             return Meaning::PassDone {
                 version: String::new(),

@@ -23,6 +23,8 @@ pub(crate) enum Mutation {
     DropDirtyMark,
     /// A list from before what was seen is believed.
     BelieveOldLists,
+    /// A watch that broke goes on without asking how new the server's state is.
+    SkipProbe,
     /// A watch that goes back is followed.
     FollowBack,
     /// What a watch tells is lost. The check finds it.
@@ -47,6 +49,12 @@ std::thread_local! {
 #[cfg(test)]
 pub(crate) fn mutated(mutation: Mutation) -> bool {
     ACTIVE.get() == Some(mutation)
+}
+
+/// Whether any defect is switched on.
+#[cfg(test)]
+pub(crate) fn is_any() -> bool {
+    ACTIVE.get().is_some()
 }
 
 /// Runs `f` with a defect, on this thread.

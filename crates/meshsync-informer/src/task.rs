@@ -5,6 +5,7 @@ mod ask;
 mod chores;
 mod confirm;
 mod orders;
+mod probe;
 mod read;
 mod repair;
 mod reread;
@@ -200,7 +201,7 @@ impl<D: Deliver> Task<D> {
     /// Sends one request and reads its answer to the end.
     async fn exchange(&mut self, request: Request) -> Result<(), Interrupted> {
         let (stop, retire) = (self.stop.clone(), self.retire.clone());
-        let is_list = !matches!(request, Request::Watch { .. });
+        let is_list = !matches!(request, Request::Watch { .. } | Request::Probe);
         let permit = if is_list {
             let lists = Arc::clone(&self.lists);
             tokio::select! {
@@ -213,7 +214,7 @@ impl<D: Deliver> Task<D> {
         };
         let (url, seconds) = self.url(&request);
         let accept = match request {
-            Request::Page { .. } => self.server.accept_list(),
+            Request::Page { .. } | Request::Probe => self.server.accept_list(),
             Request::WatchList | Request::Watch { .. } => self.server.accept_watch(),
         };
         let opened = tokio::select! {
@@ -222,6 +223,15 @@ impl<D: Deliver> Task<D> {
             opened = get(&self.server.client, &url, accept, None) => opened,
         };
         match opened {
+            Ok(response) if request == Request::Probe => {
+                let answer = tokio::select! {
+                    () = stop.cancelled() => return Err(Interrupted),
+                    () = retire.cancelled() => return Err(Interrupted),
+                    probed = probe::read_version(response, &url) => probed,
+                };
+                self.answer(answer);
+                Ok(())
+            }
             Ok(response) => self.read(request, response, seconds, permit).await,
             Err(error) => {
                 self.failed(error);
@@ -240,7 +250,7 @@ impl<D: Deliver> Task<D> {
         let kind = match request {
             Request::WatchList => Kind::WatchList,
             Request::Page { .. } => Kind::Page,
-            Request::Watch { .. } => Kind::Watch,
+            Request::Watch { .. } | Request::Probe => Kind::Watch,
         };
         self.answer(Answer::Opened);
         let idle = Duration::from_secs(u64::from(seconds) + 30);
@@ -368,6 +378,7 @@ impl<D: Deliver> Task<D> {
                 "{path}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={seconds}",
                 escape(version)
             ),
+            Request::Probe => format!("{path}?limit=1"),
             Request::Page {
                 continue_token,
                 paged,

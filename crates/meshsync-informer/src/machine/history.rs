@@ -125,6 +125,22 @@ impl Machine {
         Meaning::PassDone { version }
     }
 
+    /// Whether to ask first how new the server's state is. A watch from a version
+    /// that a server has not reached is answered with silence, and goes on with
+    /// whatever follows once it has: the history in between would never be told.
+    pub(super) fn wants_probe(&self) -> bool {
+        self.probe && !self.seen.unordered && !mutated(Mutation::SkipProbe)
+    }
+
+    pub(super) fn probed(&mut self, version: &str, jitter: f64) -> Meaning {
+        self.probe = false;
+        if self.is_back(version) {
+            self.went_back(jitter)
+        } else {
+            Meaning::Continue
+        }
+    }
+
     /// A list says whether it was a replay.
     pub(super) fn went_back(&mut self, jitter: f64) -> Meaning {
         self.relist_later(jitter);

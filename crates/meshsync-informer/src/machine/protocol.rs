@@ -25,6 +25,8 @@ pub enum Request {
         /// Whether the server may cut the list into pages.
         paged: bool,
     },
+    /// How new the server's state is: a consistent list of at most one object.
+    Probe,
     /// A watch from a resourceVersion on.
     Watch {
         /// The resourceVersion.
@@ -70,6 +72,11 @@ pub enum Answer {
         continue_token: Option<String>,
         /// The pages showed states from before what is known.
         contradicted: bool,
+    },
+    /// A probe was answered.
+    Probed {
+        /// The resourceVersion of the server's state.
+        version: String,
     },
     /// A watch went on with something from before its position: a replay, or the
     /// server tells of another history.

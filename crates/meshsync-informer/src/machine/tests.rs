@@ -75,11 +75,22 @@ const ENDED: Answer = Answer::Ended { lived: false };
 
 const WATCH_LIST: Step = Step::Send(Request::WatchList);
 
-/// Steps over waits.
+/// Steps over waits, and over probes by a server that did not go back.
 fn next(machine: &mut Machine) -> Step {
-    match machine.step() {
-        Step::Wait(_) => machine.step(),
-        step => step,
+    loop {
+        match machine.step() {
+            Step::Wait(_) => {}
+            Step::Send(Request::Probe) => {
+                assert_eq!(machine.on(probed("1000000"), 0.0), Meaning::Continue);
+            }
+            step => return step,
+        }
+    }
+}
+
+fn probed(v: &str) -> Answer {
+    Answer::Probed {
+        version: version(v),
     }
 }
 
@@ -501,4 +512,32 @@ fn bookmarks_that_are_missing_lead_to_pages() {
         assert_eq!(machine.on(Answer::Broken, 0.0), Meaning::Failing);
     }
     assert_eq!(next(&mut machine), page(None, true));
+}
+
+#[test]
+fn a_watch_that_broke_goes_on_where_the_server_has_not_gone_back() {
+    const PROBE: Step = Step::Send(Request::Probe);
+    for (says, expected) in [
+        ("101", watch("100")),
+        ("100", watch("100")),
+        ("99", WATCH_LIST),
+    ] {
+        let mut machine = live("100");
+        machine.on(Answer::Broken, 0.0);
+        assert!(matches!(machine.step(), Step::Wait(_)));
+        assert_eq!(machine.step(), PROBE);
+        // Until it is answered, it is asked.
+        machine.on(Answer::Broken, 0.0);
+        machine.step();
+        assert_eq!(machine.step(), PROBE);
+        machine.on(refusal(503), 0.0);
+        machine.step();
+        assert_eq!(machine.step(), PROBE);
+        assert_eq!(machine.on(probed(says), 0.0), Meaning::Continue);
+        assert_eq!(machine.step(), expected, "{says}");
+    }
+    // One that ended as watches do needs none.
+    let mut machine = live("100");
+    machine.on(ENDED, 0.0);
+    assert_eq!(machine.step(), watch("100"));
 }

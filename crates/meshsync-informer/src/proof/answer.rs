@@ -28,6 +28,8 @@ struct Shared {
     end: Option<End>,
     held: bool,
     dropped: bool,
+    /// What comes up to this version is not told.
+    silent_until: u64,
     /// The initial events, if any, are complete.
     live: bool,
     waker: Option<Waker>,
@@ -57,6 +59,14 @@ impl Stream {
 
     pub(super) fn is_watch(&self) -> bool {
         self.watch
+    }
+
+    pub(super) fn silent_until(&self, version: u64) {
+        self.lock().silent_until = version;
+    }
+
+    pub(super) fn tells_at(&self, version: u64) -> bool {
+        version > self.lock().silent_until
     }
 
     pub(super) fn is_live(&self) -> bool {

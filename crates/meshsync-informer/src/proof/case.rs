@@ -24,6 +24,14 @@ pub(super) enum Way {
     Pages,
 }
 
+/// Whether what is known is checked now and then. That must not disturb, and must
+/// not be needed either.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Checks {
+    Often,
+    Never,
+}
+
 /// Something happens.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
@@ -113,25 +121,28 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
 }
 
 /// Runs a case; says what is wrong.
-pub(super) fn run(way: Way, case: &Case) -> Result<(), String> {
+pub(super) fn run(way: Way, checks: Checks, case: &Case) -> Result<(), String> {
     chance::repeat(case.seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(play(way, case))
+    runtime.block_on(play(way, checks, case))
 }
 
-async fn play(way: Way, case: &Case) -> Result<(), String> {
+async fn play(way: Way, checks: Checks, case: &Case) -> Result<(), String> {
     let server = Server::new();
     for name in &NAMES[..case.before] {
         server.lock().write(name);
     }
     let sinks = Sinks::new(&server);
     let stop = CancellationToken::new();
-    let verify = VerifyConfig::every(Duration::from_secs(300));
-    let task = task(way, &server, &sinks, &stop, Some(verify)).0;
+    let verify = match checks {
+        Checks::Often => Some(VerifyConfig::every(Duration::from_secs(300))),
+        Checks::Never => None,
+    };
+    let task = task(way, &server, &sinks, &stop, verify).0;
     let task = tokio::spawn(task.run());
     for op in &case.ops {
         happen(op, &server, &sinks).await;

@@ -1,6 +1,6 @@
 //! The proof is itself tested: with any of these defects it fails.
 
-use super::case::Way;
+use super::case::{Checks, Way};
 use super::prove;
 use crate::mutation::{self, Mutation};
 
@@ -9,7 +9,9 @@ const CASES: u32 = 4_000;
 
 fn check(mutation: Mutation) {
     let noticed = |way| {
-        let proved = mutation::with(mutation, || prove("proof::mutants", way, CASES, false));
+        let proved = mutation::with(mutation, || {
+            prove("proof::mutants", way, Checks::Never, CASES)
+        });
         proved.is_err()
     };
     assert!(
@@ -37,6 +39,7 @@ mutants! {
     publishing_out_of_order_is_noticed: PublishOutOfOrder,
     a_dropped_dirty_mark_is_noticed: DropDirtyMark,
     believing_an_old_list_is_noticed: BelieveOldLists,
+    a_skipped_probe_is_noticed: SkipProbe,
     following_a_watch_back_is_noticed: FollowBack,
     trusting_equal_versions_of_another_history_is_noticed: TrustEqualVersions,
 }

@@ -258,8 +258,10 @@ impl Inner {
 
     fn tell(&mut self, line: &Bytes) {
         self.streams.retain(Stream::is_read);
-        for stream in self.streams.iter().filter(|stream| stream.is_watch()) {
-            stream.push(line.clone());
+        for stream in &self.streams {
+            if stream.is_watch() && stream.tells_at(self.version) {
+                stream.push(line.clone());
+            }
         }
     }
 
@@ -373,6 +375,8 @@ impl Inner {
                 "Too large resource version: {version}, current: {}",
                 self.version
             );
+            // Nothing up to that version is told, bookmarks included.
+            stream.silent_until(version);
             return self.refuses_future.then(|| refusal(504, &message, None));
         }
         stream.set_live();

@@ -73,7 +73,7 @@ fn where_nothing_changes_a_check_costs_one_list() {
     let lists = server
         .log()
         .iter()
-        .filter(|request| request.contains("limit="))
+        .filter(|request| request.contains("limit=500"))
         .count();
     assert_eq!(lists as u64, status.checks);
 }

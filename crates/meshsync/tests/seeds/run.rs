@@ -96,6 +96,7 @@ async fn play(seed: Seed) -> Result<Stats, String> {
     let mut stats = Stats::default();
     let sim = Sim::builder()
         .bookmark_interval(Duration::from_millis(50))
+        .version_wait(Duration::from_millis(20))
         .start()
         .await
         .map_err(|error| error.to_string())?;
@@ -113,8 +114,23 @@ async fn play(seed: Seed) -> Result<Stats, String> {
         .await
         .map_err(|_| format!("not in sync: {}", explain(&monitor)))?;
 
+    let mut backup = sim.backup();
     while stats.faults < seed.faults {
-        let kind = fault(&sim, &mut rng, &handles[1..]).await;
+        let kind = if rng.random_range(0..25) == 0 {
+            // A store that goes back, once somebody can have noticed. Were it
+            // written to before anybody looks, nobody could.
+            heal(&sim);
+            sim.restore(&backup)
+                .await
+                .map_err(|error| error.to_string())?;
+            catch_up(&sim, &monitor, &handles[..1], deadline).await?;
+            "restored backup"
+        } else {
+            fault(&sim, &mut rng, &handles[1..]).await
+        };
+        if rng.random_range(0..10) == 0 {
+            backup = sim.backup();
+        }
         stats.faults += 1;
         *stats.kinds.entry(kind).or_default() += 1;
         for _ in 0..rng.random_range(0..8) {
