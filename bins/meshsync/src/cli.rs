@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Replicate(store::ReplicateArgs),
     /// Show what happens, from the events stream
     Tail(store::TailArgs),
+    /// Have a state stream emptied and written again by the agent that writes it
+    Flush(store::FlushArgs),
     /// Show what happened to an object, from the events stream
     History(store::HistoryArgs),
     /// Work with configuration files

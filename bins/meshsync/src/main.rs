@@ -59,6 +59,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Diff(args) => store::diff(args, cli.log_format).await,
         Command::Replicate(args) => store::replicate(args, cli.log_format).await,
         Command::Tail(args) => store::tail(args, cli.log_format).await,
+        Command::Flush(args) => store::flush(args).await,
         Command::History(args) => store::history(args).await,
         Command::Config(command) => config::config(command),
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What a round runs: arguments of `cargo test`.
-const ROUND: [&[&str]; 4] = [
+const ROUND: [&[&str]; 5] = [
     // Property tests of the state machines.
     &["-p", "meshsync-broker", "-p", "meshsync-informer", "--lib"],
     // Churn with faults, against simulator and broker.
@@ -30,6 +30,8 @@ const ROUND: [&[&str]; 4] = [
     ],
     // Many small clusters through every fault of the simulator.
     &["-p", "meshsync", "--test", "seeds"],
+    // Agent, brokers and consumer killed at random points, on 20,000 objects.
+    &["-p", "meshsync-cli", "--test", "it", "--", "kills"],
     // Whatever bytes.
     &["-p", "meshsync-fuzz", "--test", "replay"],
 ];

@@ -25,6 +25,8 @@ pub struct Outlet {
     filled: Notify,
     /// There is room again; counts how often.
     room: watch::Sender<u64>,
+    /// The sink has lost what it was given; counts how often.
+    lost: watch::Sender<u64>,
     /// Nothing more will be offered.
     closed: AtomicBool,
 }
@@ -38,6 +40,7 @@ impl Outlet {
             status,
             filled: Notify::new(),
             room: watch::Sender::new(0),
+            lost: watch::Sender::new(0),
             closed: AtomicBool::new(false),
         }
     }
@@ -124,6 +127,17 @@ impl Outlet {
     /// A receiver that changes whenever a refused offer is worth another try.
     pub fn room_changes(&self) -> watch::Receiver<u64> {
         self.room.subscribe()
+    }
+
+    /// A receiver that changes whenever the sink has lost what it was given.
+    pub fn losses(&self) -> watch::Receiver<u64> {
+        self.lost.subscribe()
+    }
+
+    /// The sink has lost what it was given: it has to be given everything again.
+    pub(crate) fn forget(&self) {
+        self.lost.send_modify(|count| *count += 1);
+        self.announce_room();
     }
 
     /// Waits until there is room or the sink is found to be away.

@@ -69,7 +69,7 @@ impl Drop for Ending<'_> {
 }
 
 async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
-    while let Some(batch) = outlet.next_batch().await {
+    while let Some(batch) = next_batch(sink, outlet).await {
         let mut back_off = BACK_OFF_MIN;
         loop {
             match publish(sink, &batch, outlet).await {
@@ -91,6 +91,25 @@ async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
         outlet.commit(&batch);
     }
     Ok(())
+}
+
+/// The next batch; the sink does what it has to do meanwhile.
+async fn next_batch(sink: &mut dyn Sink, outlet: &Outlet) -> Option<Batch> {
+    loop {
+        tokio::select! {
+            biased;
+            batch = outlet.next_batch() => return batch,
+            () = sink.idle() => note_loss(outlet),
+        }
+    }
+}
+
+fn note_loss(outlet: &Outlet) {
+    tracing::warn!(
+        sink = outlet.status().name(),
+        "a sink lost what it had confirmed; it is given everything once more"
+    );
+    outlet.forget();
 }
 
 /// Publishes a batch. A sink that takes long to confirm it counts as away
@@ -136,6 +155,9 @@ fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
         tracing::error!(sink = status.name(), %object, reason = %cut.reason, "delivered in parts");
         status.set_error(format!("{object}: {}", cut.reason));
         status.cut.inc();
+    }
+    if published.lost {
+        note_loss(outlet);
     }
     if let Some(trouble) = &published.trouble {
         tracing::warn!(sink = status.name(), %trouble, "delivered, but not without trouble");

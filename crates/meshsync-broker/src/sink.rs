@@ -28,6 +28,9 @@ pub struct Published {
     pub rejected: Vec<Rejected>,
     /// Deliveries of which parts were cut, since they were too large as a whole.
     pub cut: Vec<Cut>,
+    /// The sink found that it has lost something it had confirmed before:
+    /// everything has to be given to it once more.
+    pub lost: bool,
     /// What did not work beside the deliveries, why, and what to do about it: it
     /// is logged and shows as the sink's last error.
     pub trouble: Option<String>,
@@ -74,6 +77,13 @@ pub trait Sink: Send + 'static {
 
     /// Publishes a batch.
     fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>>;
+
+    /// Does what a sink has to do while there is nothing to publish; completes
+    /// when it has lost something it had confirmed, so that everything has to be
+    /// given to it once more. Dropped half-way when there is something to publish.
+    fn idle(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 
     /// Ends in good order; everything given before was confirmed or given up. Cut
     /// off after two seconds.

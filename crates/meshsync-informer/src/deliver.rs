@@ -51,6 +51,12 @@ pub trait Room: Send {
     /// The sinks that can be reached: only they can be given what they lack.
     fn reachable(&self) -> SinkSet;
 
+    /// The sinks that lost what they had been given, since the last call: they have
+    /// to be given everything again. [`Room::again`] completes when there are any.
+    fn lost(&mut self) -> SinkSet {
+        SinkSet::NONE
+    }
+
     /// Waits until a sink that refused something since the last call may take it
     /// now.
     fn again(&mut self) -> impl Future<Output = ()> + Send;

@@ -224,6 +224,9 @@ impl Fleet {
         catalog: &Catalog,
         deliver: &mut impl FnMut() -> D,
     ) -> bool {
+        let unavailable = catalog.unavailable().iter();
+        let unavailable = unavailable.map(|(name, _)| name.group.clone());
+        self.board.set_unavailable(unavailable.collect());
         let again = self.apply(WatchPlan::new(catalog, &self.selection), deliver);
         let shared = Shared {
             connection: &self.connection,

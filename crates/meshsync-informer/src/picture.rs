@@ -32,6 +32,8 @@ pub(crate) struct Picture<D> {
     unsynced: SinkSet,
     /// Objects that the last pass did not show are being looked at one by one.
     confirming: bool,
+    /// A pass has been complete.
+    listed: bool,
     version: String,
     /// What sinks were given in an earlier life and no list has shown yet.
     remembered: Vec<(OwnedRef, SinkSet)>,
@@ -59,6 +61,7 @@ impl<D: Deliver> Picture<D> {
             status,
             unsynced: SinkSet::NONE,
             confirming: false,
+            listed: false,
             version: String::new(),
             remembered: Vec::new(),
             designs: Designs::default(),
@@ -201,6 +204,7 @@ impl<D: Deliver> Picture<D> {
     pub(crate) fn finish_pass(&mut self, version: &str, readable: bool) -> Vec<OwnedRef> {
         let unseen = self.ledger.unseen();
         self.ledger.end_pass();
+        self.listed = true;
         version.clone_into(&mut self.version);
         self.unsynced = self.deliver.sinks();
         let unconfirmed = if readable {
@@ -235,6 +239,20 @@ impl<D: Deliver> Picture<D> {
         self.version.clear();
         self.confirming = false;
         self.unsynced = self.deliver.sinks();
+        self.settled_up();
+    }
+
+    /// Sinks lost what they were given: every object is owed to them.
+    pub(crate) fn lose(&mut self, sinks: SinkSet) {
+        if sinks.is_empty() {
+            return;
+        }
+        for object in self.ledger.objects() {
+            self.ledger.settle(object.as_ref(), sinks, SinkSet::NONE);
+        }
+        if self.listed {
+            self.unsynced = self.unsynced.with(sinks);
+        }
         self.settled_up();
     }
 

@@ -255,6 +255,8 @@ impl ResourceStatus {
 pub struct StatusBoard {
     resources: dashmap::DashMap<ResourceId, Arc<ResourceStatus>>,
     changes: watch::Sender<u64>,
+    /// Groups of which the server could not say what they serve.
+    unavailable: Mutex<Vec<String>>,
 }
 
 impl Default for StatusBoard {
@@ -262,6 +264,7 @@ impl Default for StatusBoard {
         Self {
             resources: dashmap::DashMap::new(),
             changes: watch::Sender::new(0),
+            unavailable: Mutex::default(),
         }
     }
 }
@@ -279,6 +282,20 @@ impl StatusBoard {
                 .cmp(&(&b.resource.gvk.group, &b.resource.plural))
         });
         all
+    }
+
+    /// The groups of which the server could not say what they serve, when it was
+    /// last asked: nothing is known to be gone there.
+    pub fn unavailable(&self) -> Vec<String> {
+        let unavailable = self.unavailable.lock();
+        unavailable.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_unavailable(&self, groups: Vec<String>) {
+        *self
+            .unavailable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = groups;
     }
 
     /// A receiver that changes whenever a resource changes its state.

@@ -37,7 +37,15 @@ pub(crate) async fn announce(
                 if outlets.has_all(at, synced.iter()) {
                     let mut payload = Vec::new();
                     if outlet.wire() == meshsync_broker::Wire::Record {
-                        record::push_full_sync(&mut payload, &scope, Timestamp::now(), objects);
+                        let resources: Vec<ResourceId> =
+                            snapshot.iter().map(|r| r.resource.id()).collect();
+                        record::push_full_sync(
+                            &mut payload,
+                            &scope,
+                            Timestamp::now(),
+                            objects,
+                            (&resources, &board.unavailable()),
+                        );
                     }
                     outlet.synced(None, payload.into());
                     told = told.with(SinkSet::one(at));

@@ -86,12 +86,18 @@ impl Outlets {
 pub(crate) struct OutletRoom {
     outlets: Arc<Outlets>,
     again: Vec<watch::Receiver<u64>>,
+    losses: Vec<watch::Receiver<u64>>,
 }
 
 impl OutletRoom {
     pub(crate) fn new(outlets: Arc<Outlets>) -> Self {
         let again = outlets.iter().map(|outlet| outlet.room_changes()).collect();
-        Self { outlets, again }
+        let losses = outlets.iter().map(|outlet| outlet.losses()).collect();
+        Self {
+            outlets,
+            again,
+            losses,
+        }
     }
 }
 
@@ -107,6 +113,17 @@ impl Room for OutletRoom {
         // A closed one takes whatever it is offered: its debts are let go.
         up.filter(|(_, outlet)| outlet.status().state() != SinkState::Away)
             .fold(SinkSet::NONE, |set, (at, _)| set.with(SinkSet::one(at)))
+    }
+
+    fn lost(&mut self) -> SinkSet {
+        let mut lost = SinkSet::NONE;
+        for (at, losses) in self.losses.iter_mut().enumerate() {
+            if losses.has_changed().unwrap_or(false) {
+                losses.mark_unchanged();
+                lost = lost.with(SinkSet::one(at));
+            }
+        }
+        lost
     }
 
     async fn again(&mut self) {

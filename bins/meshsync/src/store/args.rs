@@ -134,6 +134,22 @@ pub(crate) struct HistoryArgs {
     pub(crate) records: bool,
 }
 
+/// `meshsync flush`.
+#[derive(Debug, Args)]
+pub(crate) struct FlushArgs {
+    #[command(flatten)]
+    pub(crate) stream: StreamArg,
+    /// This cluster alone, by its name in records
+    #[arg(long, value_name = "ID")]
+    pub(crate) scope: Option<String>,
+    /// This resource alone, as pods or deployments.apps
+    #[arg(long, value_name = "PLURAL[.GROUP]")]
+    pub(crate) kind: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
 pub(super) fn store(url: &str) -> Result<PathBuf, String> {
     match meshsync::store_path(url) {
         Ok(Some(path)) => Ok(path.to_owned()),

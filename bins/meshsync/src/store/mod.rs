@@ -2,6 +2,7 @@
 
 mod args;
 mod diff;
+mod flush;
 mod get;
 mod history;
 mod output;
@@ -9,8 +10,11 @@ mod replicate;
 mod sql;
 mod tail;
 
-pub(crate) use args::{DiffArgs, GetArgs, HistoryArgs, ReplicateArgs, SqlArgs, TailArgs};
+pub(crate) use args::{
+    DiffArgs, FlushArgs, GetArgs, HistoryArgs, ReplicateArgs, SqlArgs, TailArgs,
+};
 pub(crate) use diff::diff;
+pub(crate) use flush::flush;
 pub(crate) use get::get;
 pub(crate) use history::history;
 pub(crate) use replicate::replicate;

@@ -107,6 +107,9 @@ async fn a_cluster_is_replicated_and_asked() {
         .unwrap();
     line_with(&mut lines(tail.stdout.take().unwrap()), "default/known").await;
     tail.kill().await.unwrap();
+    let unsure = ended(meshsync(&["flush", "--stream", &stream])).await;
+    unsure.assert_code(78);
+    unsure.assert_says(&["--yes"]);
     agent.kill().await.unwrap();
 }
 

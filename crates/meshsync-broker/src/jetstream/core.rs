@@ -7,7 +7,7 @@ use futures::StreamExt;
 use meshsync_model::wire::head::RecordHead;
 use meshsync_model::{EventType, Resource};
 
-use super::envelope::headers;
+use super::envelope::{Id, headers};
 use super::outgoing::about;
 use super::subject;
 use crate::{Batch, Published, Rejected, SinkError};
@@ -75,7 +75,7 @@ impl Core {
                 None => EventType::Synced,
             };
             // No claim, no epoch.
-            let headers = headers(event, &record, &about, (0, first + at as u64));
+            let headers = headers(event, &record, &about, Id::new(0, first + at as u64));
             let payload = delivery.payload.clone();
             let sent = self.client.publish_with_headers(subject, headers, payload);
             match sent.await {

@@ -123,6 +123,33 @@ fn event_of(text: &str) -> Option<EventType> {
         .find(|event| type_of(*event) == text)
 }
 
+/// What a message is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Id {
+    /// The writer's.
+    pub(super) epoch: u64,
+    /// Number of the delivery it stands for.
+    pub(super) n: u64,
+    /// Of several that stand for one, which; 0 for the only one.
+    pub(super) part: usize,
+}
+
+impl Id {
+    pub(super) fn new(epoch: u64, n: u64) -> Self {
+        Self { epoch, n, part: 0 }
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.n)?;
+        match self.part {
+            0 => Ok(()),
+            part => write!(f, ".{part}"),
+        }
+    }
+}
+
 /// The headers of a record, but for what the stream is to expect.
 ///
 /// `about` names the object or resource within the cluster.
@@ -130,9 +157,10 @@ pub(super) fn headers(
     event: EventType,
     record: &RecordHead<'_>,
     about: &[&str],
-    (epoch, n): (u64, u64),
+    id: Id,
 ) -> HeaderMap {
-    let id = format!("{epoch}.{n}");
+    let epoch = id.epoch;
+    let id = id.to_string();
     let mut headers = HeaderMap::new();
     headers.insert(SPEC_VERSION, "1.0");
     headers.insert(TYPE, type_of(event));
@@ -187,7 +215,7 @@ mod tests {
         let record = br#"{"event":"ADDED","scope":"c 1","tier":"detail","observed":"2026-11-22T12:00:00Z","hash":"0f","object":{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"7"}}}"#;
         let record = RecordHead::parse(record).unwrap();
         let about = ["apps", "deployments", "shop", "w b"];
-        let headers = headers(EventType::Modified, &record, &about, (12, 3));
+        let headers = headers(EventType::Modified, &record, &about, Id::new(12, 3));
         let text = |name: &str| headers.get(name).unwrap().as_str();
         assert_eq!(text("ce-specversion"), "1.0");
         assert_eq!(text("ce-id"), "12.3");
@@ -208,7 +236,7 @@ mod tests {
     fn a_value_with_a_line_break_is_left_out() {
         let record = br#"{"event":"ADDED","scope":"c","tier":"detail","observed":"t","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","uid":"u\r\nx: y"}}}"#;
         let record = RecordHead::parse(record).unwrap();
-        let headers = headers(EventType::Added, &record, &[], (1, 1));
+        let headers = headers(EventType::Added, &record, &[], Id::new(1, 1));
         assert!(headers.get(UID).is_none() && headers.get("x").is_none());
     }
 }

@@ -154,6 +154,13 @@ impl Held {
         }
     }
 
+    /// The resources of which there are live objects that this run was not given.
+    pub(super) fn stray_resources(&self) -> Vec<ResourceId> {
+        let shelves = self.shelves.iter();
+        let strays = shelves.filter(|(_, shelf)| shelf.strays > 0);
+        strays.map(|(resource, _)| resource.clone()).collect()
+    }
+
     /// Takes what was read back in place of what was known. Returns the resources
     /// of which something that this run was given is not there as it was, what is
     /// in `doubt` aside.

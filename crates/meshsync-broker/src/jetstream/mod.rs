@@ -20,6 +20,7 @@ mod claim;
 mod core;
 mod envelope;
 mod events;
+mod flush;
 mod held;
 mod mark;
 mod outgoing;
@@ -34,6 +35,7 @@ mod url;
 
 pub use envelope::{Envelope, EnvelopeError};
 pub use events::{Events, From, Past};
+pub use flush::flush;
 pub use mark::{Digest, Mark};
 pub use replica::{Event, Marker, ObjectMessage, Position, Replica, ReplicaError, Resume, Verdict};
 pub use sink::JetStreamSink;

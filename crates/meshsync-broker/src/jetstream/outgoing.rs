@@ -9,7 +9,7 @@ use meshsync_model::wire::head::RecordHead;
 use meshsync_model::{EventType, ObjectKey, ResourceId};
 
 use super::claim::Claim;
-use super::envelope::{EXPECTED, EXPECTED_OF, TTL, headers};
+use super::envelope::{EXPECTED, EXPECTED_OF, Id, TTL, headers};
 use super::held::{Entry, Held, Place};
 use super::mark::Mark;
 use super::streams::Abilities;
@@ -63,7 +63,7 @@ pub(super) enum Fence {
 
 impl Writer {
     /// Prepares a delivery of an object; `id` is its message's.
-    pub(super) fn prepare(&self, held: &mut Held, delivery: &Delivery, id: (u64, u64)) -> Prepared {
+    pub(super) fn prepare(&self, held: &mut Held, delivery: &Delivery, id: Id) -> Prepared {
         let Some(key) = delivery.key.as_deref() else {
             return Prepared::Nothing;
         };

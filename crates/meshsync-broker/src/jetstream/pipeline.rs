@@ -10,7 +10,7 @@ use futures::StreamExt;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::envelope::{Envelope, MSG_ID};
+use super::envelope::{Envelope, Id, MSG_ID};
 use super::held::{Entry, Held, Place};
 use super::outgoing::{Fence, Message, Prepared, Writer};
 use super::subject::{self, GUARDS};
@@ -113,7 +113,7 @@ impl Pipeline {
         writer: &mut Writer,
         held: &mut Held,
         deliveries: &[Delivery],
-        id: impl Fn(usize) -> (u64, u64),
+        id: impl Fn(usize) -> Id,
     ) -> Result<Vec<Rejected>, SinkError> {
         self.runs += 1;
         let mut rejected = Vec::new();
@@ -147,8 +147,7 @@ impl Pipeline {
                 };
                 if next.tries > 0 {
                     // What was swallowed as a duplicate would be again.
-                    let (epoch, n) = id(next.at);
-                    let id = format!("{epoch}.{n}.{}", next.tries);
+                    let id = format!("{}.again{}", id(next.at), next.tries);
                     message.headers.insert(MSG_ID, id);
                 }
                 if let Some(reason) = self.too_large(&message) {
@@ -219,6 +218,12 @@ impl Pipeline {
             let entry = Entry::new(seq, message.mark);
             held.give(&message.resource, message.place, entry);
         }
+    }
+
+    /// Whether it is still the connection that it began with.
+    pub(super) fn is_whole(&self) -> bool {
+        connection(&self.client) == self.connection
+            && self.client.connection_state() == async_nats::connection::State::Connected
     }
 
     async fn send(&self, message: &Message, slot: usize) -> Result<(), SinkError> {

@@ -1,22 +1,25 @@
 //! One connection to the streams, from the first look at them on.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use async_nats::Client;
 use async_nats::header::HeaderValue;
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::{Client, Subscriber};
 use bytes::Bytes;
 use jiff::Timestamp;
 use meshsync_model::wire::head::RecordHead;
 use meshsync_model::wire::record;
 use meshsync_model::{
-    Change, ClusterId, Context, Deleted, EventType, ObjectKey, ObjectRef, Resource, Tier,
+    Change, ClusterId, Context, Deleted, EventType, Gvk, ObjectKey, ObjectRef, Resource,
+    ResourceId, Tier,
 };
+use serde::Deserialize;
 use std::sync::Arc;
 
 use super::claim::Claim;
-use super::envelope::{EXPECTED, EXPECTED_OF, headers};
+use super::envelope::{EXPECTED, EXPECTED_OF, Envelope, Id, headers};
 use super::held::{Entry, Held, Place};
 use super::outgoing::Writer;
 use super::pipeline::Pipeline;
@@ -37,8 +40,8 @@ const TRIES_MAX: u32 = 8;
 pub(super) struct Session {
     pub(super) pipeline: Pipeline,
     pub(super) writer: Writer,
-    /// Number of the next message that stands for no delivery of ours.
-    own: u64,
+    /// Requests to empty the stream, where they are allowed.
+    pub(super) requests: Option<Subscriber>,
 }
 
 /// What is found when a session begins.
@@ -46,7 +49,7 @@ pub(super) struct Session {
 pub(super) struct Opened {
     pub(super) session: Session,
     /// Resources of which the stream lacks something that it had confirmed.
-    pub(super) lost: Vec<meshsync_model::ResourceId>,
+    pub(super) lost: Vec<ResourceId>,
 }
 
 impl Session {
@@ -77,6 +80,14 @@ impl Session {
         });
         reading.await?;
         let lost = held.replace(read, doubt);
+        let requests = match url.flush {
+            true => {
+                let subscribed = client.subscribe(subject::flush(scope)).await;
+                let failed = |error| SinkError::unavailable("failed to subscribe", error);
+                Some(subscribed.map_err(failed)?)
+            }
+            false => None,
+        };
         let replicated = streams::replicas(stream.cached_info()) > 1;
         let writer = Writer {
             scope: scope.to_owned(),
@@ -89,7 +100,7 @@ impl Session {
             session: Self {
                 pipeline: Pipeline::new(client, context, stream).await?,
                 writer,
-                own: 0,
+                requests,
             },
             lost,
         })
@@ -100,7 +111,7 @@ impl Session {
         &mut self,
         held: &mut Held,
         deliveries: &[Delivery],
-        id: impl Fn(usize) -> (u64, u64),
+        id: impl Fn(usize) -> Id,
     ) -> Result<Vec<Rejected>, SinkError> {
         self.pipeline
             .run(&mut self.writer, held, deliveries, id)
@@ -113,18 +124,19 @@ impl Session {
         &mut self,
         held: &mut Held,
         delivery: &Delivery,
-        id: (u64, u64),
+        id: Id,
     ) -> Result<(), SinkError> {
         let epoch = self.writer.claim.epoch;
         let mut body = delivery.payload.to_vec();
         // A record ends with its closing brace.
         body.pop();
-        let scope = &self.writer.scope;
+        let scope = self.writer.scope.clone();
+        let scope = scope.as_str();
         let subject = match delivery.resource.as_deref() {
             Some(resource) => {
                 let resource = Arc::new(resource.clone());
                 let subject = subject::synced(scope, &resource.id());
-                self.sweep(held, &resource).await?;
+                self.sweep(held, &resource.id(), 0, id).await?;
                 let (count, digest) = held.summary(&resource.id());
                 body.extend_from_slice(
                     format!(r#","epoch":{epoch},"count":{count},"digest":"{digest}"}}"#).as_bytes(),
@@ -132,6 +144,7 @@ impl Session {
                 subject
             }
             None => {
+                self.sweep_resources(held, &delivery.payload, id).await?;
                 body.extend_from_slice(format!(r#","epoch":{epoch}}}"#).as_bytes());
                 subject::full_sync(scope)
             }
@@ -144,7 +157,7 @@ impl Session {
         subject: String,
         delivery: &Delivery,
         body: Bytes,
-        id: (u64, u64),
+        id: Id,
     ) -> Result<(), SinkError> {
         let record = RecordHead::parse(&body)
             .map_err(|error| SinkError::unavailable("a marker cannot be read", error))?;
@@ -186,62 +199,104 @@ impl Session {
         })
     }
 
-    /// Says of every object of a resource that the stream holds and this run was
-    /// not given that it is gone.
-    async fn sweep(&mut self, held: &mut Held, resource: &Arc<Resource>) -> Result<(), SinkError> {
-        let id = resource.id();
-        let strays = held.strays(&id);
-        if strays == 0 {
+    /// Says of every object of a resource that is observed no more that it is
+    /// gone: the resource was deleted, or left out, while nobody looked. What the
+    /// server could not be asked about stays.
+    async fn sweep_resources(
+        &mut self,
+        held: &mut Held,
+        full_sync: &[u8],
+        marker: Id,
+    ) -> Result<(), SinkError> {
+        let Ok(known) = serde_json::from_slice::<Known<'_>>(full_sync) else {
             return Ok(());
-        }
-        tracing::info!(resource = %id, objects = strays, "gone while nobody looked");
-        let mut gone: Vec<(ObjectKey, String)> = Vec::new();
-        let (stream, scope) = (&self.pipeline.stream, self.writer.scope.clone());
-        let reading = read_back(stream, &scope, Some(&id), |last| {
-            if held.is_stray(&id, Place::of(last.subject)) {
-                gone.push((last.key, last.envelope.uid));
+        };
+        let mut parts = 0;
+        for id in held.stray_resources() {
+            let observed = known.resources.iter().any(|name| **name == id.to_string());
+            let unknown = known.unavailable.iter().any(|group| **group == id.group);
+            // Fingerprints are no resource of the server.
+            let ours = id == Resource::fingerprints().id();
+            if !observed && !unknown && !ours {
+                parts = self.sweep(held, &id, parts, marker).await?;
             }
-        });
-        reading.await?;
-        for chunk in gone.chunks(SWEEP_MAX) {
-            let deliveries: Vec<Delivery> = chunk
-                .iter()
-                .map(|(key, uid)| gone_delivery(&scope, resource, key, uid))
-                .collect();
-            let (epoch, first) = (self.writer.claim.epoch, self.own);
-            self.own += deliveries.len() as u64;
-            // Numbers of their own, above those of deliveries.
-            let id = move |at: usize| (epoch, OWN_NUMBERS + first + at as u64);
-            self.objects(held, &deliveries, id).await?;
         }
         Ok(())
     }
+
+    /// Says of every object of a resource that the stream holds and this run was
+    /// not given that it is gone. Returns how many `parts` of the marker that makes
+    /// with those before.
+    async fn sweep(
+        &mut self,
+        held: &mut Held,
+        id: &ResourceId,
+        parts: usize,
+        marker: Id,
+    ) -> Result<usize, SinkError> {
+        let strays = held.strays(id);
+        if strays == 0 {
+            return Ok(parts);
+        }
+        tracing::info!(resource = %id, objects = strays, "gone while nobody looked");
+        let mut gone: Vec<(ObjectKey, Envelope)> = Vec::new();
+        let (stream, scope) = (&self.pipeline.stream, self.writer.scope.clone());
+        let reading = read_back(stream, &scope, Some(id), |last| {
+            if held.is_stray(id, Place::of(last.subject)) {
+                gone.push((last.key, last.envelope));
+            }
+        });
+        reading.await?;
+        for (nth, chunk) in gone.chunks(SWEEP_MAX).enumerate() {
+            let deliveries: Vec<Delivery> = chunk
+                .iter()
+                .map(|(key, envelope)| gone_delivery(&scope, key, envelope))
+                .collect();
+            // They stand for the marker, which comes behind them.
+            let id = move |at: usize| Id {
+                part: parts + nth * SWEEP_MAX + at + 1,
+                ..marker
+            };
+            self.objects(held, &deliveries, id).await?;
+        }
+        Ok(parts + gone.len())
+    }
 }
 
-/// Where the numbers of messages begin that stand for no delivery.
-const OWN_NUMBERS: u64 = 1 << 62;
+/// What the record of a full sync says of resources.
+#[derive(Deserialize)]
+struct Known<'a> {
+    #[serde(borrow)]
+    resources: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    unavailable: Vec<Cow<'a, str>>,
+}
 
 /// What says that an object is gone of which only the identity is known.
-fn gone_delivery(scope: &str, resource: &Arc<Resource>, key: &ObjectKey, uid: &str) -> Delivery {
+fn gone_delivery(scope: &str, key: &ObjectKey, envelope: &Envelope) -> Delivery {
+    let version = envelope.api_version.rsplit('/').next().unwrap_or_default();
+    let gvk = Gvk::new(&*key.resource.group, version, &*envelope.kind);
+    let namespaced = key.namespace.is_some();
+    let resource = Arc::new(Resource::new(gvk, &*key.resource.plural, namespaced));
     let mut payload = Vec::new();
     if let Some(scope) = ClusterId::new(scope) {
         let context = Context {
             scope: &scope,
-            resource,
+            resource: &resource,
             tier: Tier::Detail,
             observed: Timestamp::now(),
         };
         let object = ObjectRef {
             namespace: key.namespace.as_deref(),
             name: &key.name,
-            uid,
+            uid: &envelope.uid,
         };
         let change = Change::Deleted(Deleted::Partial(object));
         record::push_record(&mut payload, &context, &change, None);
     }
     Delivery {
         event: EventType::Deleted,
-        resource: Some(Arc::clone(resource)),
+        resource: Some(resource),
         key: Some(Arc::new(key.clone())),
         payload: payload.into(),
         subject: None,

@@ -3,11 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use meshsync_model::EventType;
+use async_nats::Message;
+use futures::{FutureExt, StreamExt};
 use meshsync_model::wire::head::RecordHead;
+use meshsync_model::{EventType, error_chain};
 
 use super::claim::Claim;
 use super::core::Core;
+use super::envelope::Id;
+use super::flush;
 use super::held::{Held, Place};
 use super::session::Session;
 use super::streams::no_jetstream;
@@ -37,6 +41,12 @@ pub struct JetStreamSink {
     trying: Option<(u64, u64)>,
     /// What may have arrived of it.
     doubt: HashSet<Place>,
+    /// The stream lacks something that it had confirmed.
+    lost: bool,
+    /// The cluster; known from the first batch on.
+    scope: Option<String>,
+    /// A request to empty the stream that is not done.
+    flush: Option<Message>,
 }
 
 impl JetStreamSink {
@@ -52,6 +62,9 @@ impl JetStreamSink {
             next: 1,
             trying: None,
             doubt: HashSet::new(),
+            lost: false,
+            scope: None,
+            flush: None,
         }
     }
 
@@ -59,6 +72,7 @@ impl JetStreamSink {
         let Some(scope) = scope_of(batch)? else {
             return Ok(Published::default());
         };
+        self.scope = Some(scope.clone());
         if let Some(core) = self.core.take() {
             return self.send_to_core(core, batch).await;
         }
@@ -69,6 +83,20 @@ impl JetStreamSink {
                 Link::Core(core) => return self.send_to_core(core, batch).await,
             },
         };
+        // However busy it is, somebody who asks is heard.
+        let asked = session
+            .requests
+            .as_mut()
+            .and_then(|r| r.next().now_or_never());
+        if let Some(request) = asked.flatten() {
+            self.flush = Some(request);
+            self.session = Some(session);
+            self.empty(&scope).await?;
+            session = match self.open(&scope).await? {
+                Link::Stream(session) => session,
+                Link::Core(core) => return self.send_to_core(core, batch).await,
+            };
+        }
         self.claim = Some(session.writer.claim.clone());
         let ids = *self
             .trying
@@ -77,7 +105,8 @@ impl JetStreamSink {
         // Made again after a purge it has another sequence.
         self.claim = Some(session.writer.claim.clone());
         match published {
-            Ok(published) => {
+            Ok(mut published) => {
+                published.lost = std::mem::take(&mut self.lost);
                 self.session = Some(session);
                 self.trying = None;
                 self.doubt.clear();
@@ -104,6 +133,80 @@ impl JetStreamSink {
         self.next += batch.deliveries.len() as u64;
         self.core = Some(core);
         Ok(published)
+    }
+
+    /// Looks after the stream while there is nothing to write; returns when it
+    /// lacks something that it had confirmed.
+    async fn look_after(&mut self) {
+        loop {
+            if std::mem::take(&mut self.lost) {
+                return;
+            }
+            let Some(scope) = self.scope.clone().filter(|_| self.core.is_none()) else {
+                return std::future::pending().await;
+            };
+            let done = match (&self.flush, &mut self.session) {
+                (Some(_), Some(_)) => self.empty(&scope).await,
+                (_, Some(session)) if !session.pipeline.is_whole() => {
+                    // What is there is read back over a new connection.
+                    self.session = None;
+                    Ok(())
+                }
+                (None, Some(session)) => {
+                    let request = async {
+                        match &mut session.requests {
+                            Some(requests) => requests.next().await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    let request = tokio::time::timeout(LOOK_INTERVAL, request).await;
+                    self.flush = request.unwrap_or(None);
+                    Ok(())
+                }
+                (_, None) => match self.open(&scope).await {
+                    Ok(Link::Stream(session)) => {
+                        self.claim = Some(session.writer.claim.clone());
+                        self.session = Some(session);
+                        Ok(())
+                    }
+                    Ok(Link::Core(core)) => {
+                        self.core = Some(core);
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            if let Err(error) = done {
+                self.session = None;
+                if !error.is_retryable() {
+                    // The next batch meets it, too, and says so.
+                    return std::future::pending().await;
+                }
+                tracing::debug!(sink = %self.url, error = %error_chain(&error), "looked in vain");
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
+        }
+    }
+
+    /// Empties the stream as somebody asked for. What this run was given is then
+    /// found to be lost.
+    async fn empty(&mut self, scope: &str) -> Result<(), SinkError> {
+        let (Some(session), Some(request)) = (&self.session, &self.flush) else {
+            return Ok(());
+        };
+        let what: flush::Request = serde_json::from_slice(&request.payload).unwrap_or_default();
+        let purged = flush::purge(&session.pipeline.stream, scope, &what).await?;
+        tracing::warn!(sink = %self.url, purged, ?what, "emptied the stream, as somebody asked for");
+        let answer = serde_json::to_vec(&flush::Answer { purged }).unwrap_or_default();
+        if let Some(reply) = request.reply.clone() {
+            let sent = session.pipeline.client.publish(reply, answer.into()).await;
+            sent.map_err(|error| SinkError::unavailable("failed to answer", error))?;
+            let flushed = session.pipeline.client.flush().await;
+            flushed.map_err(|error| SinkError::unavailable("failed to answer", error))?;
+        }
+        self.flush = None;
+        self.session = None;
+        Ok(())
     }
 
     async fn open(&mut self, scope: &str) -> Result<Link, SinkError> {
@@ -136,6 +239,7 @@ impl JetStreamSink {
             let what = format!("the streams could not be read back within {seconds} s");
             SinkError::unavailable(what, elapsed)
         })??;
+        self.lost |= !opened.lost.is_empty();
         let claim = &opened.session.writer.claim;
         tracing::info!(
             sink = %self.url, epoch = claim.epoch, lost = opened.lost.len(),
@@ -150,6 +254,9 @@ enum Link {
     Stream(Box<Session>),
     Core(Box<Core>),
 }
+
+/// While there is nothing to write, the connection is looked at this often.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Looking at streams and reading back what they hold takes no longer than this.
 const OPEN_MAX: Duration = Duration::from_secs(60);
@@ -167,7 +274,7 @@ async fn publish(
         .deliveries
         .chunk_by(|a, b| !is_marker(a) && !is_marker(b))
     {
-        let id = move |at: usize| (epoch, first + (start + at) as u64);
+        let id = move |at: usize| Id::new(epoch, first + (start + at) as u64);
         match deliveries {
             [marker] if is_marker(marker) => session.synced(held, marker, id(0)).await?,
             objects => {
@@ -214,6 +321,10 @@ impl Sink for JetStreamSink {
 
     fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>> {
         Box::pin(self.send(batch))
+    }
+
+    fn idle(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.look_after())
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {

@@ -53,6 +53,11 @@ pub enum Subject {
         /// The cluster.
         scope: String,
     },
+    /// The last request to empty the stream.
+    Flush {
+        /// The cluster.
+        scope: String,
+    },
     /// Who may write.
     Claim {
         /// The cluster.
@@ -86,6 +91,7 @@ impl fmt::Display for Subject {
             Self::Object { scope, key } => object(scope, key),
             Self::Synced { scope, resource } => synced(scope, resource),
             Self::FullSync { scope } => full_sync(scope),
+            Self::Flush { scope } => flush(scope),
             Self::Claim { scope } => claim(scope),
         })
     }
@@ -121,6 +127,7 @@ fn parse(subject: &str) -> Option<Subject> {
             })
         }
         ["ctl", "synced"] => Some(Subject::FullSync { scope }),
+        ["ctl", "flush"] => Some(Subject::Flush { scope }),
         ["ctl", "writer", ..] => Some(Subject::Claim { scope }),
         ["ctl", group, plural] => Some(Subject::Synced {
             scope,
@@ -213,6 +220,16 @@ pub(crate) fn full_sync(scope: &str) -> String {
     format!("{STATE}.{}.ctl.synced", token(scope))
 }
 
+/// Where the writer of a cluster is asked to empty the stream.
+pub(crate) fn flush(scope: &str) -> String {
+    format!("{STATE}.{}.ctl.flush", token(scope))
+}
+
+/// The claims of all clusters.
+pub(crate) fn claims() -> String {
+    format!("{STATE}.*.ctl.writer.>")
+}
+
 pub(crate) fn claim(scope: &str) -> String {
     guard(scope, 0)
 }
@@ -283,6 +300,7 @@ mod tests {
         for subject in [
             Subject::FullSync { scope: scope() },
             Subject::Claim { scope: scope() },
+            Subject::Flush { scope: scope() },
             Subject::Synced {
                 scope: scope(),
                 resource,

@@ -25,6 +25,9 @@ pub struct JetStreamUrl {
     pub max_age: Option<Duration>,
     /// How long the state stream keeps that an object is gone. Default: 7 days.
     pub tombstones: Duration,
+    /// Whether anybody who may publish on `….ctl.flush` may have the stream emptied
+    /// and written again. Default: no.
+    pub flush: bool,
     /// What the names of the streams begin with: `<prefix>_STATE`,
     /// `<prefix>_EVENTS`. Default: `MESHSYNC`.
     pub prefix: String,
@@ -37,7 +40,7 @@ const SCHEMES: [(&str, &str, bool); 3] = [
     ("nats+auto://", "nats://", true),
 ];
 const OPTIONS: &str = "there are replicas=1..5, history=N, max_age=7d, tombstones=7d, \
-    stream=PREFIX, creds=PATH, nkey=PATH and ca=PATH; a token stands before the host, TOKEN@HOST";
+    flush=allow, stream=PREFIX, creds=PATH, nkey=PATH and ca=PATH; a token stands before the host, TOKEN@HOST";
 
 impl JetStreamUrl {
     /// Whether a URL is meant for JetStream.
@@ -69,6 +72,7 @@ impl JetStreamUrl {
             history: None,
             max_age: None,
             tombstones: 7 * DAY,
+            flush: false,
             prefix: "MESHSYNC".to_owned(),
         };
         // The library that reads servers reads its options too.
@@ -104,6 +108,8 @@ impl JetStreamUrl {
                 self.history = Some(history.ok_or(problem)?);
             }
             "max_age" => self.max_age = Some(duration(name, value)?),
+            "flush" if value == "allow" => self.flush = true,
+            "flush" => return Err("flush can only be allowed: flush=allow".to_owned()),
             "tombstones" => self.tombstones = duration(name, value)?,
             "stream" => {
                 let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');

@@ -136,6 +136,7 @@ impl<R: Room> Chores<R> {
     ) -> bool {
         match chore {
             Chore::Room => {
+                picture.lose(self.room.lost());
                 picture.repay_deletes();
                 self.repair.want(picture);
             }

@@ -16,7 +16,9 @@
 use crate::design::Marks;
 use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
 use crate::text::{push_json_string, push_on_one_line};
-use crate::{Change, ContentHash, Context, Deleted, Object, ObjectRef, Resource, Secrets};
+use crate::{
+    Change, ContentHash, Context, Deleted, Object, ObjectRef, Resource, ResourceId, Secrets,
+};
 
 /// Appends the object as a record carries it and returns the hash of it.
 pub fn push_object(
@@ -191,6 +193,7 @@ pub fn push_full_sync(
     scope: &crate::ClusterId,
     observed: jiff::Timestamp,
     objects: u64,
+    (observed_resources, unavailable): (&[ResourceId], &[String]),
 ) {
     out.extend_from_slice(b"{\"event\":\"SYNCED\",\"scope\":");
     push_json_string(out, scope.as_str());
@@ -198,7 +201,23 @@ pub fn push_full_sync(
     out.extend_from_slice(observed.to_string().as_bytes());
     out.extend_from_slice(b"\",\"objects\":");
     out.extend_from_slice(itoa::Buffer::new().format(objects).as_bytes());
+    let names = observed_resources.iter().map(ToString::to_string);
+    push_names(out, "resources", names);
+    push_names(out, "unavailable", unavailable.iter().cloned());
     out.push(b'}');
+}
+
+fn push_names(out: &mut Vec<u8>, member: &str, names: impl Iterator<Item = String>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(member.as_bytes());
+    out.extend_from_slice(b"\":[");
+    for (at, name) in names.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push_json_string(out, &name);
+    }
+    out.push(b']');
 }
 
 /// Appends one record in one step. See [`push_object`] and [`push_record`] for

@@ -49,8 +49,12 @@ impl NatsCluster {
             .map(|port| format!("\"nats://127.0.0.1:{port}\""))
             .collect();
         let servers = ports.iter().enumerate().map(|(at, port)| {
-            NatsOptions::default()
-                .jetstream()
+            let options = NatsOptions::default().jetstream();
+            if count == 1 {
+                // Alone in a cluster it would wait for others to elect a leader with.
+                return options.start();
+            }
+            options
                 .config(&format!("server_name: \"s{at}\""))
                 .config(&format!(
                     "cluster {{ name: meshsync, listen: \"127.0.0.1:{port}\", routes: [{}] }}",

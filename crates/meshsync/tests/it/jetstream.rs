@@ -1,5 +1,6 @@
 //! A real NATS server with JetStream, read as any consumer would read it.
 
+mod flush;
 mod replica;
 mod restart;
 mod state;

@@ -225,7 +225,7 @@ async fn a_replica_that_lost_something_notices_by_the_digest_and_reads_again() {
     // What a bug, or a person, might do.
     let database = rusqlite::Connection::open(&path).unwrap();
     let delete = "DELETE FROM object WHERE namespace = ?1 AND name = ?2";
-    assert_eq!(database.execute(delete, [&namespace, &name]).unwrap(), 1);
+    assert!(database.execute(delete, [&namespace, &name]).unwrap() > 0);
     drop(database);
     let mut follower = Follower::start(&url, &path);
     let running = run(&sim, &nats);

@@ -2,9 +2,11 @@
 
 use meshsync_model::EventType;
 
-use super::state::{equal, run, start};
-use super::stream::{last_object, state};
-use crate::support::config_map;
+use meshsync::Selection;
+
+use super::state::{equal, run, start, url_of};
+use super::stream::{Message, last_object, state};
+use crate::support::{Running, builder, config_map};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_with_nothing_changed_publishes_no_object() {
@@ -72,4 +74,30 @@ async fn what_happened_while_nobody_looked_is_published_deletes_included() {
             ("is-reborn", Added),
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_that_is_observed_no_more_takes_its_objects_with_it() {
+    let Some((nats, sim)) = start(200).await else {
+        return;
+    };
+    let running = run(&sim, &nats);
+    running.synced().await;
+    let before = equal(&nats, &sim, &running, "the first run").await;
+    running.stop().await;
+    let is_left_out = |message: &Message| {
+        message.event() != Some(EventType::Deleted)
+            && message.key().is_some_and(|key| key.0 == "configmaps")
+    };
+    assert!(before.iter().any(is_left_out));
+    let selection = Selection {
+        exclude: vec!["configmaps".parse().unwrap()],
+        ..Selection::default()
+    };
+    let narrower = builder(&sim).select(selection);
+    let running = Running::start(narrower.sink_url(&url_of(&nats)).unwrap());
+    running.synced().await;
+    let after = equal(&nats, &sim, &running, "the second run").await;
+    assert!(!after.iter().any(is_left_out));
+    running.stop().await;
 }
