@@ -18,15 +18,21 @@ const START_MAX: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Broker {
     process: Process,
-    addr: String,
+    pub(crate) addr: String,
+    /// Streams are on disk, as they are in earnest.
+    _store: tempfile::TempDir,
 }
 
 impl Broker {
     pub(crate) fn start(options: &Options) -> anyhow::Result<Self> {
         let port = free_port()?;
         let addr = format!("127.0.0.1:{port}");
+        let store = tempfile::tempdir()?;
         let mut process = Process::start(
             Command::new(&options.programs.nats_server)
+                .arg("--jetstream")
+                .arg("--store_dir")
+                .arg(store.path())
                 .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
@@ -36,11 +42,11 @@ impl Broker {
             START_MAX,
             || Ok(TcpStream::connect(&addr).ok()),
         )?;
-        Ok(Self { process, addr })
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("nats://{}", self.addr)
+        Ok(Self {
+            process,
+            addr,
+            _store: store,
+        })
     }
 
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {

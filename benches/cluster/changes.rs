@@ -54,11 +54,11 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<
         return Ok(());
     }
     for &sink in &options.sinks {
-        let Some(subject) = sink.subject() else {
+        if sink == SinkKind::File {
             continue;
-        };
+        }
         for &rate in &options.rates {
-            let row = run(options, sink, subject, rate)?;
+            let row = run(options, sink, rate)?;
             eprintln!("{rate} changes/s into {}: done", sink.name());
             report.changes.push(row);
         }
@@ -66,14 +66,17 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<
     Ok(())
 }
 
-fn run(options: &Options, sink: SinkKind, subject: &str, rate: u32) -> anyhow::Result<ChangesRow> {
+fn run(options: &Options, sink: SinkKind, rate: u32) -> anyhow::Result<ChangesRow> {
     let simulator = Simulator::start(options, options.quiet_objects, None)?;
     let broker = Broker::start(options)?;
-    let mut agent = Agent::start(options, &simulator, &broker.url())?;
+    let url = sink
+        .broker_url(&broker.addr)
+        .context("a sink without a broker")?;
+    let mut agent = Agent::start(options, &simulator, &url)?;
     agent.synced()?;
     let clock = Instant::now();
     let latencies = Arc::new(Mutex::new(Vec::new()));
-    broker.subscribe(subject, {
+    broker.subscribe(sink.subject(), {
         let latencies = Arc::clone(&latencies);
         move |payload| {
             let now = clock.elapsed();

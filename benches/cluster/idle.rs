@@ -28,7 +28,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<
     }
     let simulator = Simulator::start(options, options.quiet_objects, None)?;
     let broker = Broker::start(options)?;
-    let mut agent = Agent::start(options, &simulator, &broker.url())?;
+    let mut agent = Agent::start(options, &simulator, &format!("nats://{}", broker.addr))?;
     agent.synced()?;
     let counters = agent.counters()?;
     std::thread::sleep(options.settle());

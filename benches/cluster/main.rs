@@ -18,6 +18,7 @@ mod http;
 mod idle;
 mod machine;
 mod options;
+mod pace;
 mod process;
 mod reach;
 mod report;
@@ -36,10 +37,16 @@ use crate::report::Report;
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    if let Some(Command::Drain(args)) = &options.command {
-        return floor::drain_and_print(args).map(|()| ExitCode::SUCCESS);
+    match &options.command {
+        Some(Command::Drain(args)) => floor::drain_and_print(args)?,
+        Some(Command::Pace(args)) => pace::serve(args)?,
+        None => return measure_and_report(&options),
     }
-    let report = measure(&options)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_and_report(options: &Options) -> anyhow::Result<ExitCode> {
+    let report = measure(options)?;
     let tables = table::render(&report);
     print!("{tables}");
     if let Some(path) = &options.docs {

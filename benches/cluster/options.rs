@@ -27,7 +27,12 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,50000,100000")]
     pub(crate) objects: Vec<usize>,
     /// Where changes go
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "nats,file")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "nats,jetstream,file"
+    )]
     pub(crate) sinks: Vec<SinkKind>,
     /// Each row of the first synchronisation is measured so often; the median counts
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -44,9 +49,10 @@ pub(crate) struct Options {
     /// How long nothing happens
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     pub(crate) idle_seconds: u64,
-    /// Also measure the first synchronisation with a simulator that sends so many MB/s at most
-    #[arg(long, value_name = "MB/S")]
-    pub(crate) pace: Option<f64>,
+    /// The first synchronisation of the largest cluster is measured once more through a road of so
+    /// many MB/s, as a real API server is; 0 for not
+    #[arg(long, default_value_t = 60.0, value_name = "MB/S")]
+    pub(crate) pace: f64,
     /// What a process did last is over after this time
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     pub(crate) settle_seconds: f64,
@@ -94,10 +100,21 @@ pub(crate) enum Command {
     /// The bare client, as a process of its own
     #[command(hide = true)]
     Drain(DrainArgs),
+    /// A slow road to a server, as a process of its own
+    #[command(hide = true)]
+    Pace(PaceArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DrainArgs {
     /// URL of the API server
     pub(crate) url: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PaceArgs {
+    /// URL of the API server
+    pub(crate) url: String,
+    /// Millions of bytes a second
+    pub(crate) mb_s: f64,
 }

@@ -98,7 +98,7 @@ fn large(row: &SyncRow, reach: &mut Vec<Reach>) {
     }
     let cpu_s = match row.sink {
         SinkKind::Nats => 11.0,
-        SinkKind::File => 8.0,
+        SinkKind::Jetstream | SinkKind::File => 8.0,
     };
     reach.push(Reach::at_most(what("CPU seconds"), cpu_s, row.agent.cpu_s));
     reach.push(Reach::at_most(

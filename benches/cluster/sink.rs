@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) enum SinkKind {
     /// Core NATS in the Meshery format
     Nats,
+    /// Records in a JetStream stream, each acknowledged
+    Jetstream,
     /// Records in a file
     File,
 }
@@ -17,15 +19,25 @@ impl SinkKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Nats => "nats, meshery",
+            Self::Jetstream => "jetstream, records",
             Self::File => "file, records",
         }
     }
 
-    /// What a broker calls what is published through this sink.
-    pub(crate) fn subject(self) -> Option<&'static str> {
+    /// The agent's `--sink`, where it goes to the broker at `addr`.
+    pub(crate) fn broker_url(self, addr: &str) -> Option<String> {
         match self {
-            Self::Nats => Some("meshery.meshsync.core"),
+            Self::Nats => Some(format!("nats://{addr}")),
+            Self::Jetstream => Some(format!("jetstream://{addr}")),
             Self::File => None,
+        }
+    }
+
+    /// What of a broker's subjects are objects.
+    pub(crate) fn subject(self) -> &'static str {
+        match self {
+            Self::Nats => "meshery.meshsync.core",
+            Self::Jetstream | Self::File => "meshsync.v1.*.obj.>",
         }
     }
 }

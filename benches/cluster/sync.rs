@@ -63,29 +63,35 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<
     if !options.rows.contains(&Row::Sync) {
         return Ok(());
     }
-    for pace in [None, options.pace]
-        .into_iter()
-        .take(1 + usize::from(options.pace.is_some()))
+    for &objects in &options.objects {
+        measure_cluster(options, report, objects, None)?;
+    }
+    if let Some(&largest) = options.objects.iter().max()
+        && options.pace > 0.0
     {
-        for &objects in &options.objects {
-            let simulator = Simulator::start(options, objects, pace)?;
-            let floor = floor::measure(&simulator.url)?;
-            for &sink in &options.sinks {
-                let runs = (0..options.repeat.max(1))
-                    .map(|_| run(options, &simulator, sink, pace, &floor))
-                    .collect::<anyhow::Result<Vec<_>>>()?;
-                let row = median(runs).context("no run")?;
-                eprintln!(
-                    "sync of {objects} objects into {}: {:.2} s",
-                    sink.name(),
-                    row.wall_s
-                );
-                report.sync.push(row);
-            }
-        }
+        measure_cluster(options, report, largest, Some(options.pace))?;
     }
     for &sink in &options.sinks {
         report.marginal.extend(marginal(&report.sync, sink));
+    }
+    Ok(())
+}
+
+fn measure_cluster(
+    options: &Options,
+    report: &mut Report,
+    objects: usize,
+    pace: Option<f64>,
+) -> anyhow::Result<()> {
+    let simulator = Simulator::start(options, objects, pace)?;
+    for &sink in &options.sinks {
+        let runs = (0..options.repeat.max(1))
+            .map(|_| run(options, &simulator, sink, pace))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let row = median(runs).context("no run")?;
+        let name = sink.name();
+        eprintln!("sync of {objects} objects into {name}: {:.2} s", row.wall_s);
+        report.sync.push(row);
     }
     Ok(())
 }
@@ -95,8 +101,9 @@ fn run(
     simulator: &Simulator,
     sink: SinkKind,
     pace_mb_s: Option<f64>,
-    floor: &Floor,
 ) -> anyhow::Result<SyncRow> {
+    // Just before, so that both meet the same machine.
+    let floor = floor::measure(&simulator.url)?;
     let target = Target::open(options, sink)?;
     let before = simulator.usage()?;
     let mut agent = Agent::start(options, simulator, &target.url)?;
@@ -132,8 +139,8 @@ fn run(
         settled_rss_mib,
         simulator_cpu_s,
         broker_cpu_s,
-        floor: floor.clone(),
         floor_ratio: wall_s / floor.wall_s,
+        floor,
     })
 }
 
@@ -147,27 +154,25 @@ struct Target {
 
 impl Target {
     fn open(options: &Options, sink: SinkKind) -> anyhow::Result<Self> {
-        match sink.subject() {
-            Some(subject) => {
-                let broker = Broker::start(options)?;
-                Ok(Self {
-                    url: broker.url(),
-                    first: broker.first_message(subject)?,
-                    broker: Some(broker),
-                    _scratch: None,
-                })
-            }
-            None => {
-                let scratch = tempfile::tempdir()?;
-                let path = scratch.path().join("records.jsonl");
-                Ok(Self {
-                    url: format!("file:{}", path.display()),
-                    first: first_bytes(path),
-                    broker: None,
-                    _scratch: Some(scratch),
-                })
-            }
+        if sink == SinkKind::File {
+            let scratch = tempfile::tempdir()?;
+            let path = scratch.path().join("records.jsonl");
+            return Ok(Self {
+                url: format!("file:{}", path.display()),
+                first: first_bytes(path),
+                broker: None,
+                _scratch: Some(scratch),
+            });
         }
+        let broker = Broker::start(options)?;
+        Ok(Self {
+            url: sink
+                .broker_url(&broker.addr)
+                .context("a sink without a broker")?,
+            first: broker.first_message(sink.subject())?,
+            broker: Some(broker),
+            _scratch: None,
+        })
     }
 }
 

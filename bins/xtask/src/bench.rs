@@ -22,6 +22,7 @@ const SMOKE: &[&str] = &[
     "--change-seconds=1",
     "--idle-seconds=1",
     "--settle-seconds=0.1",
+    "--pace=10",
 ];
 
 #[derive(clap::Args)]
