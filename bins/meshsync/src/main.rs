@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 /// Runs a command to its end.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::other(error).report(),
     };
@@ -45,6 +45,18 @@ fn block_on(command: impl Future<Output = Result<(), Failure>>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// One thread for all tasks, unless `TOKIO_WORKER_THREADS` says otherwise, beside
+/// this one and those that block. It keeps up with several API servers, and each
+/// more would have a heap of its own (docs/adr/0026-memory-and-threads.md).
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    const THREADS: usize = 1;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        builder.worker_threads(THREADS);
+    }
+    builder.enable_all().build()
 }
 
 async fn execute(cli: Cli) -> Result<(), Failure> {

@@ -27,12 +27,12 @@ pub enum Frame<'a> {
     },
 }
 
-/// Appends to a frame that is not complete yet. Grows in steps instead of by
-/// doubling: what is held is the frame and at most one step.
+/// Appends to a frame that is not complete yet. Doubles while it is small and
+/// then grows in steps: what is held is the frame and at most one step.
 fn keep(partial: &mut Vec<u8>, part: &[u8]) {
-    const STEP_BYTES: usize = 128 << 10;
+    const STEP_BYTES_MAX: usize = 128 << 10;
     if partial.capacity() - partial.len() < part.len() {
-        let step = if partial.is_empty() { 0 } else { STEP_BYTES };
+        let step = partial.len().min(STEP_BYTES_MAX);
         partial.reserve_exact(part.len().max(step));
     }
     partial.extend_from_slice(part);

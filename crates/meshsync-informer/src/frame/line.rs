@@ -53,6 +53,11 @@ impl LineFramer {
         self.partial.capacity()
     }
 
+    /// Gives back what is not in use, for a stream that grows quiet.
+    pub fn trim(&mut self) {
+        self.partial.shrink_to_fit();
+    }
+
     fn keep(&mut self, part: &[u8]) {
         if self.skipped > 0 {
             self.skipped += part.len();
@@ -93,6 +98,17 @@ mod tests {
             });
         }
         lines
+    }
+
+    #[test]
+    fn a_quiet_stream_holds_nothing() {
+        let mut framer = LineFramer::new();
+        for part in [&b"some of a "[..], b"line\n"] {
+            framer.push(part, |_| {});
+        }
+        assert!(framer.held_bytes() > 0);
+        framer.trim();
+        assert_eq!(framer.held_bytes(), 0);
     }
 
     #[test]

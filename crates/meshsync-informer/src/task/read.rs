@@ -162,12 +162,17 @@ impl Exchange {
             return Turn::Go;
         };
         let mut framer = std::mem::take(framer);
+        let listing = self.listing;
         let mut turn = Turn::Go;
         framer.push(chunk, |frame| {
             if matches!(turn, Turn::Go) {
                 turn = self.line(frame, task);
             }
         });
+        if listing && !self.listing {
+            // A watch may say nothing for hours; there is one for every resource.
+            framer.trim();
+        }
         self.framing = Framing::Lines(framer);
         if matches!(turn, Turn::Go) {
             self.progress(task);
