@@ -71,7 +71,7 @@ pub enum SinkUrlError {
         /// The URL, without credentials.
         url: String,
         /// The forms that are known.
-        known: &'static str,
+        known: String,
     },
     /// The URL lacks something or has something it cannot have.
     #[error("invalid sink {url:?}: {problem}")]

@@ -13,7 +13,13 @@ pub fn open_sink(url: &str) -> Result<Box<dyn Sink>, SinkUrlError> {
     if let Some(path) = store_path(url)? {
         return Ok(Box::new(meshsync_store::StoreSink::new(path)));
     }
-    meshsync_broker::open(url)
+    meshsync_broker::open(url).map_err(|error| match error {
+        SinkUrlError::UnknownScheme { url, known } if cfg!(feature = "store") => {
+            let known = format!("{known}, store:PATH");
+            SinkUrlError::UnknownScheme { url, known }
+        }
+        error => error,
+    })
 }
 
 /// The path of a store URL, `store:PATH`; `None` for any other URL.
@@ -45,8 +51,11 @@ mod tests {
     fn urls_open_the_sink_they_name() {
         let name = |url: &str| open_sink(url).map(|sink| sink.name());
         assert_eq!(name("stdout:").unwrap(), "stdout:");
+        let unknown = open_sink("ftp://x").err().unwrap().to_string();
+        assert!(unknown.contains("stdout:"), "{unknown}");
         #[cfg(feature = "store")]
         {
+            assert!(unknown.contains("store:PATH"), "{unknown}");
             assert_eq!(name("store:/tmp/a.db").unwrap(), "store:/tmp/a.db");
             assert_eq!(name("store:///tmp/a.db").unwrap(), "store:/tmp/a.db");
             assert!(

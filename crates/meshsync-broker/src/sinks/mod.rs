@@ -79,7 +79,7 @@ pub fn open(url: &str) -> Result<Box<dyn Sink>, SinkUrlError> {
     }
     Err(SinkUrlError::UnknownScheme {
         url: without_user_info(url),
-        known: KNOWN,
+        known: KNOWN.to_owned(),
     })
 }
 
