@@ -4,6 +4,7 @@
 mod config;
 mod demo;
 mod failures;
+mod fingerprint;
 mod kills;
 mod run;
 mod snapshot;
