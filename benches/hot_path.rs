@@ -218,9 +218,10 @@ fn ledger(c: &mut Criterion) {
 
 fn outbox(c: &mut Criterion) {
     let pods = Arc::new(resource("Pod", "pods"));
+    let id = Arc::new(pods.id());
     let key = |identity: Identity| {
         Arc::new(ObjectKey {
-            resource: pods.id(),
+            resource: Arc::clone(&id),
             namespace: Some(identity.namespace.into()),
             name: identity.name.into(),
         })

@@ -256,7 +256,7 @@ mod tests {
     fn offer(outlet: &Outlet, name: &str) -> Offered {
         let resource = Arc::new(Resource::new(Gvk::new("", "v1", "Pod"), "pods", true));
         let key = Arc::new(ObjectKey {
-            resource: resource.id(),
+            resource: resource.id().into(),
             namespace: None,
             name: name.into(),
         });

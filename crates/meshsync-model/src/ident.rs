@@ -1,6 +1,7 @@
 //! Identity of objects and clusters.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ResourceId;
 
@@ -31,8 +32,8 @@ impl fmt::Display for ClusterId {
 /// Resource, namespace and name: what an object is found by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
-    /// The resource, whatever its version.
-    pub resource: ResourceId,
+    /// The resource, whatever its version; one for all keys of it.
+    pub resource: Arc<ResourceId>,
     /// Namespace; `None` for a cluster-scoped object.
     pub namespace: Option<Box<str>>,
     /// Name.

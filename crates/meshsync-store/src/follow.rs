@@ -152,7 +152,7 @@ fn subject_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Subject, String)> {
     let namespace: String = row.get(3)?;
     let name: String = row.get(4)?;
     let key = ObjectKey {
-        resource: ResourceId::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?),
+        resource: ResourceId::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?).into(),
         namespace: (!namespace.is_empty()).then(|| namespace.into()),
         name: name.into(),
     };

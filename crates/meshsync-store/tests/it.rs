@@ -22,7 +22,7 @@ fn delivery(event: EventType, name: Option<&str>, text: String) -> Delivery {
     let resource = resource();
     let key = name.map(|name| {
         Arc::new(ObjectKey {
-            resource: resource.id(),
+            resource: resource.id().into(),
             namespace: Some("shop".into()),
             name: name.into(),
         })

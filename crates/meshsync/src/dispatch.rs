@@ -8,7 +8,8 @@ use meshsync_informer::{Deliver, SinkSet};
 use meshsync_model::wire::meshery::{Encoder, Fidelity};
 use meshsync_model::wire::record;
 use meshsync_model::{
-    Change, ContentHash, Context, Deleted, Object, ObjectKey, ObjectRef, Resource, Secrets,
+    Change, ContentHash, Context, Deleted, Object, ObjectKey, ObjectRef, Resource, ResourceId,
+    Secrets,
 };
 
 use crate::fingerprints::Watcher;
@@ -25,7 +26,8 @@ pub(crate) struct Dispatcher {
     body: Vec<u8>,
     /// One payload in the making, reused: what leaves is exactly as long as it is.
     scratch: Vec<u8>,
-    resource: Option<Arc<Resource>>,
+    /// The task's resource and its id, made once and shared by all that leaves.
+    resource: Option<(Arc<Resource>, Arc<ResourceId>)>,
     prints: Option<Watcher>,
 }
 
@@ -57,11 +59,13 @@ impl Dispatcher {
         self
     }
 
-    fn resource(&mut self, context: &Context<'_>) -> Arc<Resource> {
-        let resource = self
-            .resource
-            .get_or_insert_with(|| Arc::new(context.resource.clone()));
-        Arc::clone(resource)
+    fn resource(&mut self, context: &Context<'_>) -> (Arc<Resource>, Arc<ResourceId>) {
+        let make = || {
+            let resource = Arc::new(context.resource.clone());
+            let id = Arc::new(resource.id());
+            (resource, id)
+        };
+        self.resource.get_or_insert_with(make).clone()
     }
 
     fn payload(
@@ -137,8 +141,8 @@ impl Deliver for Dispatcher {
         if let Some(prints) = &mut self.prints {
             prints.see(context, object);
         }
-        let resource = self.resource(context);
-        let key = key_of(&resource, object.object_ref());
+        let (resource, id) = self.resource(context);
+        let key = key_of(id, object.object_ref());
         let mut encoded = Encoded::default();
         let mut taken = SinkSet::NONE;
         let outlets = Arc::clone(&self.outlets);
@@ -183,8 +187,8 @@ impl Deliver for Dispatcher {
             Deleted::Partial(object) => *object,
             Deleted::Last(object) => object.object_ref(),
         };
-        let resource = self.resource(context);
-        let key = key_of(&resource, object);
+        let (resource, id) = self.resource(context);
+        let key = key_of(id, object);
         let change = Change::Deleted(deleted);
         let mut encoded = Encoded::default();
         let mut told = SinkSet::NONE;
@@ -200,14 +204,16 @@ impl Deliver for Dispatcher {
     }
 
     fn synced(&mut self, context: &Context<'_>, change: &Change<'_>, to: SinkSet) {
-        let resource = self.resource(context);
+        let (resource, id) = self.resource(context);
         let mut encoded = Encoded::default();
         let outlets = Arc::clone(&self.outlets);
         for (_, outlet) in outlets.of(to) {
             let payload = self.payload(outlet, context, change, &mut encoded);
             outlet.synced(Some(Arc::clone(&resource)), payload);
         }
-        self.outlets.note_synced(&resource.id(), to);
+        // What was large was the list.
+        (self.body, self.scratch) = (Vec::new(), Vec::new());
+        self.outlets.note_synced(&id, to);
     }
 
     fn room(&self) -> OutletRoom {
@@ -215,9 +221,9 @@ impl Deliver for Dispatcher {
     }
 }
 
-fn key_of(resource: &Resource, object: ObjectRef<'_>) -> Arc<ObjectKey> {
+fn key_of(resource: Arc<ResourceId>, object: ObjectRef<'_>) -> Arc<ObjectKey> {
     Arc::new(ObjectKey {
-        resource: resource.id(),
+        resource,
         namespace: object.namespace.map(Into::into),
         name: object.name.into(),
     })

@@ -79,7 +79,7 @@ impl Replay {
 impl Reader for Replay {
     fn object(&mut self, context: &Context<'_>, object: &Object<'_>) {
         let key = ObjectKey {
-            resource: self.resource.id(),
+            resource: self.resource.id().into(),
             namespace: object.namespace().map(Into::into),
             name: object.name().into(),
         };

@@ -185,7 +185,7 @@ mod tests {
     fn delivery(event: EventType, plural: &str, name: &str) -> Delivery {
         let resource = Resource::new(Gvk::new("", "v1", plural), plural, false);
         let key = ObjectKey {
-            resource: resource.id(),
+            resource: resource.id().into(),
             namespace: None,
             name: name.into(),
         };

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn definitions_and_namespaces_come_first() {
         let key = |group: &str, plural: &str, name: &str| ObjectKey {
-            resource: ResourceId::new(group, plural),
+            resource: ResourceId::new(group, plural).into(),
             namespace: None,
             name: name.into(),
         };

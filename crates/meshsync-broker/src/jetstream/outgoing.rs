@@ -1,5 +1,6 @@
 //! From a delivery to a message.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -42,7 +43,7 @@ pub(super) enum Prepared {
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) subject: String,
-    pub(super) resource: ResourceId,
+    pub(super) resource: Arc<ResourceId>,
     pub(super) place: Place,
     /// `None` for a tombstone.
     pub(super) mark: Option<Mark>,
@@ -92,7 +93,7 @@ impl Writer {
         }
         Prepared::Message(Message {
             subject,
-            resource: key.resource.clone(),
+            resource: Arc::clone(&key.resource),
             place,
             mark,
             headers,

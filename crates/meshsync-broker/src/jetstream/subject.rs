@@ -109,7 +109,7 @@ fn parse(subject: &str) -> Option<Subject> {
         ["obj", group, plural, namespace, name] => Some(Subject::Object {
             scope,
             key: ObjectKey {
-                resource: resource(group, plural)?,
+                resource: resource(group, plural)?.into(),
                 namespace: optional(namespace)?.map(Into::into),
                 name: decode(name)?.into(),
             },
@@ -120,7 +120,7 @@ fn parse(subject: &str) -> Option<Subject> {
             Some(Subject::Object {
                 scope,
                 key: ObjectKey {
-                    resource: Resource::fingerprints().id(),
+                    resource: Resource::fingerprints().id().into(),
                     namespace: (!namespace.is_empty()).then(|| namespace.into()),
                     name: format!("{product}/{instance}").into(),
                 },
@@ -188,7 +188,7 @@ pub(crate) fn object(scope: &str, key: &ObjectKey) -> String {
 
 /// Product and instance of a fingerprint, whose name is both.
 fn fingerprint_of(key: &ObjectKey) -> Option<(&str, &str)> {
-    (key.resource == Resource::fingerprints().id()).then(|| key.name.split_once('/'))?
+    (*key.resource == Resource::fingerprints().id()).then(|| key.name.split_once('/'))?
 }
 
 /// The history of objects of this name, of whatever resource and cluster.
@@ -255,7 +255,7 @@ mod tests {
 
     fn key(group: &str, plural: &str, namespace: Option<&str>, name: &str) -> ObjectKey {
         ObjectKey {
-            resource: ResourceId::new(group, plural),
+            resource: ResourceId::new(group, plural).into(),
             namespace: namespace.map(Into::into),
             name: name.into(),
         }

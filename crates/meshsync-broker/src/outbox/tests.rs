@@ -11,7 +11,7 @@ fn resource() -> Arc<Resource> {
 
 fn key(name: &str) -> Arc<ObjectKey> {
     Arc::new(ObjectKey {
-        resource: ResourceId::new("", "pods"),
+        resource: ResourceId::new("", "pods").into(),
         namespace: Some("n".into()),
         name: name.into(),
     })

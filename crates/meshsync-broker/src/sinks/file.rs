@@ -237,7 +237,7 @@ mod tests {
         Delivery {
             event,
             key: Some(Arc::new(ObjectKey {
-                resource: resource.id(),
+                resource: resource.id().into(),
                 namespace: Some("n".into()),
                 name: name.into(),
             })),

@@ -147,7 +147,7 @@ impl Journal {
                 .entry((gvk.clone(), line.plural.clone()))
                 .or_insert_with(|| Arc::new(Resource::new(gvk, line.plural, line.namespaced)));
             let key = ObjectKey {
-                resource: resource.id(),
+                resource: resource.id().into(),
                 namespace: line.namespace.map(Into::into),
                 name: line.name.into(),
             };
@@ -304,7 +304,7 @@ mod tests {
             event: *event,
             resource: Some(Arc::clone(&resource)),
             key: Some(Arc::new(ObjectKey {
-                resource: resource.id(),
+                resource: resource.id().into(),
                 namespace: Some("shop".into()),
                 name: (*name).into(),
             })),

@@ -44,7 +44,7 @@ fn delivery(event: EventType, name: Option<&str>, text: String) -> Delivery {
     let resource = resource();
     let key = name.map(|name| {
         Arc::new(ObjectKey {
-            resource: resource.id(),
+            resource: resource.id().into(),
             namespace: Some("n".into()),
             name: name.into(),
         })

@@ -151,7 +151,7 @@ struct Metadata<'v> {
 impl Teller {
     fn key(&self, verdict: &Verdict) -> Arc<ObjectKey> {
         Arc::new(ObjectKey {
-            resource: self.resource.id(),
+            resource: self.resource.id().into(),
             namespace: verdict.namespace.as_deref().map(Into::into),
             name: name(verdict).into(),
         })
