@@ -30,6 +30,7 @@ impl Simulator {
         let mut process = Process::start(
             Command::new(&options.programs.kubesim)
                 .args(["--objects", &objects.to_string()])
+                .args(["--size-distribution", "zipf"])
                 .arg("--kubeconfig-out")
                 .arg(kubeconfig.path())
                 .stdout(Stdio::piped())
