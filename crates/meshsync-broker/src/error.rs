@@ -26,8 +26,8 @@ pub enum SinkError {
     },
     /// Somebody else has become the writer of this cluster since.
     #[error(
-        "another writer, {by}, has claimed this cluster (epoch {epoch}): stop one of the two, or \
-         run both with --leader-elect=broker"
+        "another writer, {by}, has claimed this cluster (epoch {epoch}) and goes on alone: run one \
+         at a time, or give the other a cluster id of its own"
     )]
     Superseded {
         /// Who it is.

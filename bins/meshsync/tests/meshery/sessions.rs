@@ -139,8 +139,7 @@ async fn a_log_is_followed_and_ended() {
     assert_eq!(agent.stop().await, Some(0));
 }
 
-/// D49, D73: off is off, another namespace is another namespace, and the list has
-/// one ticker however often somebody asks.
+/// D49, D73: off is off, and another namespace is another namespace.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_given_only_where_they_are_allowed() {
     for args in [

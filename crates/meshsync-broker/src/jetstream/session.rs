@@ -283,7 +283,7 @@ fn gone_delivery(scope: &str, key: &ObjectKey, envelope: &Envelope) -> Delivery 
         let context = Context {
             scope: &scope,
             resource: &resource,
-            tier: Tier::Detail,
+            tier: Tier::parse(&envelope.tier).unwrap_or(Tier::Detail),
             observed: Timestamp::now(),
         };
         let object = ObjectRef {

@@ -40,7 +40,7 @@ async fn a_writer_that_another_one_came_after_writes_nothing_more() {
     let new = run(&sim, &nats);
     new.synced().await;
     sim.apply(config_map("after", "1")).unwrap();
-    says(&old, &["another writer", "--leader-elect"]).await;
+    says(&old, &["another writer", "one at a time"]).await;
     equal(&nats, &sim, &new, "the new one writes").await;
     new.stop().await;
     old.stop().await;
