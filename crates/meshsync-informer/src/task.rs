@@ -94,6 +94,8 @@ pub(crate) struct Task<D: Deliver> {
     hand_over: CancellationToken,
     delay: Duration,
     timing: Timing,
+    /// The server has sent a bookmark, so that it will send more.
+    bookmarked: bool,
     /// A part of the pass under way could not be read.
     unreadable: bool,
     /// The first pass is complete: from now on nothing waits for sinks.
@@ -144,6 +146,7 @@ impl<D: Deliver> Task<D> {
             hand_over: setup.hand_over,
             delay: setup.delay,
             timing: setup.timing,
+            bookmarked: false,
             unreadable: false,
             listed: false,
         }

@@ -30,8 +30,8 @@ pub(super) struct Exchange {
     index: Index,
     /// Initial events or a page: objects of a pass.
     listing: bool,
-    /// The server has sent a bookmark.
-    bookmarked: bool,
+    /// The initial events do not go on: bookmarks came instead of them.
+    marking_time: bool,
     unbookmarked_silence_max: Duration,
     permit: Option<OwnedSemaphorePermit>,
     version: Option<String>,
@@ -64,7 +64,7 @@ impl Exchange {
             },
             index: Index::new(),
             listing: kind != Kind::Watch,
-            bookmarked: false,
+            marking_time: false,
             unbookmarked_silence_max,
             permit,
             version: None,
@@ -129,7 +129,11 @@ impl Exchange {
                     () = task.room.free() => {}
                 }
             }
-            silence.as_mut().reset(Instant::now() + self.idle(task));
+            // A list that is never said to be complete is none, however often the
+            // server says that it is there.
+            if !self.marking_time {
+                silence.as_mut().reset(Instant::now() + self.idle(task));
+            }
         }
     }
 
@@ -138,7 +142,7 @@ impl Exchange {
         let timing = &task.timing;
         if self.listing {
             timing.list_silence_max
-        } else if self.bookmarked {
+        } else if task.bookmarked {
             timing.watch_silence_max
         } else {
             self.unbookmarked_silence_max
@@ -208,13 +212,14 @@ impl Exchange {
                 return Turn::Over;
             }
             WatchEventType::Bookmark => {
-                self.bookmarked |= !self.listing;
                 let complete = object
                     .annotations()
                     .any(|(key, value)| key == "k8s.io/initial-events-end" && value == "true");
+                task.bookmarked |= complete || !self.listing;
                 let version = object.resource_version().to_owned();
                 if complete && self.listing {
                     self.listing = false;
+                    self.marking_time = false;
                     self.permit = None;
                     self.version = None;
                     task.answer(Answer::InitialEventsEnd {
@@ -230,9 +235,11 @@ impl Exchange {
                 if !self.listing && task.is_back(self.version.as_deref(), &version) {
                     return self.went_back(task);
                 }
+                self.marking_time = self.listing;
                 self.version = Some(version);
             }
             WatchEventType::Added | WatchEventType::Modified | WatchEventType::Deleted => {
+                self.marking_time = false;
                 if object.name().is_empty() {
                     task.nameless(line);
                     return Turn::Go;
