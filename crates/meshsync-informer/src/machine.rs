@@ -13,7 +13,7 @@
 //!
 //! A WatchList stream goes on as the watch: after its initial events no second
 //! request is made. Every list is a consistent read; one that is nevertheless
-//! from further back than what was seen is asked for again ([`history`]).
+//! from further back than what was seen is asked for again (`history`).
 
 use std::time::Duration;
 

@@ -46,7 +46,7 @@ pub struct SinkOptions {}
 /// | URL | sink |
 /// |---|---|
 /// | `nats://[TOKEN@\|USER:PASSWORD@]HOST[:4222][,…]`, `tls://…`, `HOST:PORT` | [`NatsSink`]: the Meshery format on `meshery.meshsync.core` |
-/// | `jetstream://HOST[:4222][,…]?replicas=3&history=20&max_age=7d` | [`JetStreamSink`](crate::jetstream::JetStreamSink): records, the last state of every object in a stream |
+/// | `jetstream://HOST[:4222][,…]?replicas=3&history=20&max_age=7d` | [`JetStreamSink`]: records, the last state of every object in a stream |
 /// | `nats+auto://…` | the same where the broker has JetStream; else the same messages on core NATS, which keeps nothing |
 /// | `file:PATH` | [`FileSink`]: records, appended, compacted at each full sync |
 /// | `stdout:` | [`LinesSink`]: records, one a line |

@@ -33,7 +33,7 @@ pub struct PublishedObject {
     pub name: String,
 }
 
-/// See the [module](self).
+/// Remembers what it has published, so that a later process can tell what is gone.
 pub struct RememberingSink {
     sink: Box<dyn Sink>,
     journal: Journal,
