@@ -8,7 +8,7 @@ use bytes::Bytes;
 use meshsync_model::{ObjectKey, Resource};
 use tokio::sync::{Notify, watch};
 
-use crate::{Batch, Offer, Offered, Outbox, SinkState, SinkStatus, Wire};
+use crate::{Batch, Delivery, Offer, Offered, Outbox, SinkState, SinkStatus, Wire};
 
 /// Bytes of one batch. Large enough that a round trip a batch costs little,
 /// small enough that little is sent twice.
@@ -27,6 +27,8 @@ pub struct Outlet {
     room: watch::Sender<u64>,
     /// The sink has lost what it was given; counts how often.
     lost: watch::Sender<u64>,
+    /// The sink has confirmed that it was given everything once.
+    complete: watch::Sender<bool>,
     /// Nothing more will be offered.
     closed: AtomicBool,
 }
@@ -41,6 +43,7 @@ impl Outlet {
             filled: Notify::new(),
             room: watch::Sender::new(0),
             lost: watch::Sender::new(0),
+            complete: watch::Sender::new(false),
             closed: AtomicBool::new(false),
         }
     }
@@ -140,6 +143,17 @@ impl Outlet {
         self.announce_room();
     }
 
+    /// Waits until the sink has confirmed the marker that it was given everything,
+    /// however long it is away, or nobody will take it any more.
+    pub async fn complete(&self) {
+        // Cannot fail: the sender lives as long as `self`.
+        let _ = self
+            .complete
+            .subscribe()
+            .wait_for(|complete| *complete)
+            .await;
+    }
+
     /// Waits until there is room or the sink is found to be away.
     pub async fn room_or_away(&self) {
         let mut room = self.room.subscribe();
@@ -192,6 +206,9 @@ impl Outlet {
         if self.lock().commit(batch) {
             self.announce_room();
         }
+        if batch.deliveries.iter().any(Delivery::is_full_sync) {
+            self.complete.send_replace(true);
+        }
     }
 
     /// Says that nobody takes anything any more: what waits is forgotten, and
@@ -203,6 +220,7 @@ impl Outlet {
         outbox.clear();
         drop(outbox);
         self.announce_room();
+        self.complete.send_replace(true);
     }
 
     /// Tells those who were refused to try again.

@@ -53,6 +53,9 @@ pub(crate) async fn announce(
             }
         }
         if told == outlets.set() && board.all_settled() {
+            for outlet in outlets.iter() {
+                outlet.complete().await;
+            }
             tracing::info!("every resource is in sync");
             done.send_replace(true);
             return;

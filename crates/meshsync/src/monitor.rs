@@ -119,7 +119,11 @@ impl Monitor {
         self.shared.secrets
     }
 
-    /// Whether every resource that can be listed was given to every sink in full.
+    /// Whether every sink has confirmed once that it has, in full, every resource
+    /// that can be listed; a sink that is closed is not waited for.
+    ///
+    /// A stream of changes confirms what has been read from it: read it while
+    /// waiting for this.
     pub fn is_synced(&self) -> bool {
         *self.shared.full_sync.borrow()
     }
