@@ -146,12 +146,10 @@ impl Outlet {
     /// Waits until the sink has confirmed the marker that it was given everything,
     /// however long it is away, or nobody will take it any more.
     pub async fn complete(&self) {
-        // Cannot fail: the sender lives as long as `self`.
-        let _ = self
-            .complete
-            .subscribe()
-            .wait_for(|complete| *complete)
-            .await;
+        let mut complete = self.complete.subscribe();
+        if complete.wait_for(|complete| *complete).await.is_err() {
+            unreachable!("the sender lives as long as `self`");
+        }
     }
 
     /// Waits until there is room or the sink is found to be away.
