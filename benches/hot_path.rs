@@ -81,6 +81,7 @@ fn encode(c: &mut Criterion, input: &Input) {
             resource: &resource,
             tier: Tier::Detail,
             observed: Timestamp::UNIX_EPOCH,
+            reason: None,
         };
         let mut indexes: Vec<Index> = objects.iter().map(|_| Index::new()).collect();
         let parsed: Vec<Object<'_>> = indexes

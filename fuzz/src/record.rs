@@ -26,6 +26,7 @@ pub fn record(data: &[u8]) {
             resource: &resource,
             tier: Tier::Detail,
             observed: Timestamp::UNIX_EPOCH,
+            reason: None,
         };
         for secrets in [Secrets::Redacted, Secrets::Plain] {
             for change in changes(&object) {

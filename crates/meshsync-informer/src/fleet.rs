@@ -11,6 +11,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::missing::Missing;
 pub use self::taps::{Listener, Tap};
 use self::taps::{Shared, Taps};
 use crate::api::RequestError;
@@ -23,6 +24,7 @@ use crate::task::{Orders, Setup, Task, orders};
 use crate::timing::Timing;
 use crate::{Deliver, Remembered, VerifyConfig};
 
+mod missing;
 mod taps;
 
 /// How many initial lists run at once. Each costs the server a worker and us a
@@ -44,10 +46,6 @@ const HINT_DELAYS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(4),
 ];
-
-/// A resource that discovery no longer names is believed to be gone after this
-/// time, or when its own requests are answered with 404.
-const MISSING_MIN: Duration = Duration::from_secs(3);
 
 /// A resource whose task panicked starts over after this time, then twice that,
 /// up to a minute or so.
@@ -95,8 +93,8 @@ pub struct Fleet {
     tasks: JoinSet<Graves>,
     /// How often a resource's task panicked.
     panics: HashMap<ResourceId, u32>,
-    /// Since when discovery no longer names a resource of the plan.
-    missing: HashMap<ResourceId, Instant>,
+    /// Resources of the plan that discovery no longer names.
+    missing: Missing,
     lists: Arc<Semaphore>,
     hint: Arc<Notify>,
     stop: CancellationToken,
@@ -105,6 +103,7 @@ pub struct Fleet {
 #[derive(Debug)]
 struct Member {
     retire: CancellationToken,
+    unselected: CancellationToken,
     hand_over: CancellationToken,
     orders: Orders,
     /// What takes its place when it has retired.
@@ -133,7 +132,7 @@ impl Fleet {
             by_task: HashMap::new(),
             tasks: JoinSet::new(),
             panics: HashMap::new(),
-            missing: HashMap::new(),
+            missing: Missing::default(),
             lists: Arc::new(Semaphore::new(LISTS_IN_FLIGHT_MAX)),
             hint: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
@@ -177,6 +176,13 @@ impl Fleet {
                 () = stop.cancelled() => break,
                 Some(joined) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
                     self.joined(joined, &mut deliver);
+                    continue;
+                }
+                Some(probed) = self.missing.probed() => {
+                    if let (Some(resource), Some(catalog)) = (probed, discovery.catalog()) {
+                        tracing::info!(%resource, "not served any more");
+                        self.plan(catalog, &mut deliver);
+                    }
                     continue;
                 }
                 changed = self.controlled.selection.changed(), if !alone => {
@@ -227,7 +233,9 @@ impl Fleet {
         let unavailable = catalog.unavailable().iter();
         let unavailable = unavailable.map(|(name, _)| name.group.clone());
         self.board.set_unavailable(unavailable.collect());
-        let again = self.apply(WatchPlan::new(catalog, &self.selection), deliver);
+        let mut next = WatchPlan::new(catalog, &self.selection);
+        let again = self.keep_missing(catalog, &mut next);
+        self.apply(next, deliver);
         let shared = Shared {
             connection: &self.connection,
             scope: &self.scope,
@@ -303,6 +311,10 @@ impl Fleet {
             let resource = Arc::new(old.resource);
             let retire = CancellationToken::new();
             retire.cancel();
+            let unselected = CancellationToken::new();
+            if !self.selection.decide(&resource).observed {
+                unselected.cancel();
+            }
             let (_, ordered) = orders(self.selection.view(&resource));
             let task = Task::new(Setup {
                 client: self.connection.client.clone(),
@@ -317,6 +329,7 @@ impl Fleet {
                 discover: None,
                 stop: self.stop.clone(),
                 retire,
+                unselected,
                 hand_over: CancellationToken::new(),
                 graves: Graves::new(),
                 remembered: old.objects,
@@ -328,17 +341,17 @@ impl Fleet {
         }
     }
 
-    /// Moves from the present plan to `next`; returns whether to ask again soon.
-    fn apply<D: Deliver + 'static>(
-        &mut self,
-        mut next: WatchPlan,
-        deliver: &mut impl FnMut() -> D,
-    ) -> bool {
-        let kept = self.keep_missing(&mut next);
+    /// Moves from the present plan to `next`.
+    fn apply<D: Deliver + 'static>(&mut self, next: WatchPlan, deliver: &mut impl FnMut() -> D) {
         let delta = self.plan.delta(&next);
         self.plan = next;
         for resource in &delta.stop {
             tracing::info!(%resource, "no longer observed");
+            if !self.selection.decide(resource).observed
+                && let Some(member) = self.members.get(&resource.id())
+            {
+                member.unselected.cancel();
+            }
             self.retire(&resource.id(), None);
         }
         // The old version's objects leave under their old names before the new
@@ -357,7 +370,6 @@ impl Fleet {
                 None => self.start(resource.clone(), deliver(), Graves::new(), Duration::ZERO),
             }
         }
-        kept
     }
 
     fn retire(&mut self, id: &ResourceId, then: Option<Resource>) {
@@ -380,6 +392,7 @@ impl Fleet {
         let id = resource.id();
         let resource = Arc::new(resource);
         let retire = CancellationToken::new();
+        let unselected = CancellationToken::new();
         let hand_over = CancellationToken::new();
         let (give, ordered) = orders(self.selection.view(&resource));
         let old = self.remembered.get(&id);
@@ -399,6 +412,7 @@ impl Fleet {
             discover: Some(Arc::clone(&self.hint)),
             stop: self.stop.clone(),
             retire: retire.clone(),
+            unselected: unselected.clone(),
             hand_over: hand_over.clone(),
             graves,
             remembered: remembered.unwrap_or_default(),
@@ -410,6 +424,7 @@ impl Fleet {
         self.by_task.insert(handle.id(), id.clone());
         let member = Member {
             retire,
+            unselected,
             hand_over,
             orders: give,
             then: None,
@@ -454,26 +469,36 @@ impl Fleet {
         }
     }
 
-    /// Keeps resources in a new plan that discovery has only just stopped naming:
-    /// a server that is starting may not know all of its own yet. They go when
-    /// their own requests are answered with 404, or after a while.
-    fn keep_missing(&mut self, next: &mut WatchPlan) -> bool {
-        let now = Instant::now();
-        let mut kept = false;
-        // What is no longer selected is not missing.
+    /// Keeps resources in a new plan that discovery no longer names: a server that
+    /// is starting may not know all of its own yet, and one that has trouble may
+    /// not say. They go when their own requests are answered with 404. Returns
+    /// whether to ask again soon.
+    fn keep_missing(&mut self, catalog: &Catalog, next: &mut WatchPlan) -> bool {
+        // What is no longer selected is not missing, nor is what is observed under
+        // another name, or can be listed no more.
         let mut missing: Vec<Resource> = self.plan.delta(next).stop;
-        missing.retain(|resource| self.selection.decide(resource).observed);
-        self.missing
-            .retain(|id, _| missing.iter().any(|resource| resource.id() == *id));
+        missing.retain(|resource| {
+            let id = resource.id();
+            let documents = catalog.documents().iter();
+            let mut named = documents.flat_map(|document| &document.resources);
+            self.selection.decide(resource).observed && named.all(|named| named.id() != id)
+        });
+        self.missing.keep(&missing);
+        let mut again = false;
         for resource in missing {
             let id = resource.id();
-            let since = *self.missing.entry(id.clone()).or_insert(now);
-            if now - since < MISSING_MIN && !self.board.is_gone(&id) {
-                next.keep(resource);
-                kept = true;
+            if self.board.is_gone(&id) || self.missing.is_gone(&id) {
+                continue;
             }
+            again |= self
+                .missing
+                .ask(&self.connection.client, &resource, &self.board);
+            next.keep(resource);
         }
-        kept
+        for id in self.members.keys() {
+            self.board.set_missing(id, self.missing.is_stale(id));
+        }
+        again
     }
 
     fn warn_unmatched(&self, catalog: &Catalog) {

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use meshsync_model::{ObjectRef, ResourceVersion, Uid};
+use meshsync_model::{ObjectRef, Reason, ResourceVersion, Uid};
 
 use self::debts::Debts;
 use self::entries::{Entries, EntryAt};
@@ -75,6 +75,8 @@ pub struct Grave {
     pub uid: Uid,
     /// Who has to be told.
     pub pending: SinkSet,
+    /// Why, where the cluster may still have it.
+    pub reason: Option<Reason>,
 }
 
 impl Ledger {
@@ -265,9 +267,9 @@ impl Ledger {
         self.debts.shift(before, self.owed_of(at));
     }
 
-    /// Remembers a delete that the sinks of `pending` have not taken.
-    pub fn bury(&mut self, object: ObjectRef<'_>, uid: Uid, pending: SinkSet) {
-        if pending.is_empty() || mutated(Mutation::LoseTombstone) {
+    /// Remembers a delete that its pending sinks have not taken.
+    pub fn bury(&mut self, object: ObjectRef<'_>, grave: Grave) {
+        if grave.pending.is_empty() || mutated(Mutation::LoseTombstone) {
             return;
         }
         let at = match self.find(object) {
@@ -279,7 +281,7 @@ impl Ledger {
         };
         let before = self.owed_of(at);
         let graves = self.graves.entry(at).or_default();
-        graves.push(Grave { uid, pending });
+        graves.push(grave);
         self.debts.shift(before, self.owed_of(at));
     }
 

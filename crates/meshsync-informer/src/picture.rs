@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use meshsync_discovery::View;
 use meshsync_model::design::Marks;
 use meshsync_model::{
-    Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, ResourceVersion, Tier, Uid,
+    Change, ClusterId, Context, Deleted, Object, ObjectRef, Reason, Resource, ResourceVersion,
+    Tier, Uid,
 };
 
 use crate::ledger::{Digest, Gone, Grave, Ledger, OwnedRef, Seen};
@@ -165,7 +166,7 @@ impl<D: Deliver> Picture<D> {
             // It was in the picture, maybe, until its labels changed.
             let (r#ref, version) = (object.object_ref(), object.resource_version());
             if self.ledger.has(r#ref) && !self.ledger.refuses(r#ref, version) {
-                self.delete(object);
+                self.leave(object, Some(Reason::Unselected));
             }
             return;
         }
@@ -179,7 +180,8 @@ impl<D: Deliver> Picture<D> {
             Seen::Reborn(gone) => {
                 self.status.event();
                 let old = gone.uid.to_string();
-                self.tell_gone(Deleted::Partial(ObjectRef { uid: &old, ..r#ref }), &gone);
+                let old = ObjectRef { uid: &old, ..r#ref };
+                self.tell_gone(Deleted::Partial(old), &gone, None);
             }
         }
         self.status.event();
@@ -190,9 +192,15 @@ impl<D: Deliver> Picture<D> {
 
     /// The last state of an object that is gone.
     pub(crate) fn delete(&mut self, object: &Object<'_>) {
+        self.leave(object, None);
+    }
+
+    /// A state of an object that is not in the picture any more: for a reason, or
+    /// because it is gone.
+    pub(crate) fn leave(&mut self, object: &Object<'_>, reason: Option<Reason>) {
         if let Some(gone) = self.ledger.remove(object.object_ref()) {
             self.status.event();
-            self.tell_gone(Deleted::Last(object), &gone);
+            self.tell_gone(Deleted::Last(object), &gone, reason);
             self.settled_up();
         }
     }
@@ -208,8 +216,8 @@ impl<D: Deliver> Picture<D> {
         version.clone_into(&mut self.version);
         self.unsynced = self.deliver.sinks();
         let unconfirmed = if readable {
-            self.remove_all(&unseen);
-            self.tell_of_remembered();
+            self.remove_all(&unseen, None);
+            self.tell_of_remembered(None);
             Vec::new()
         } else {
             unseen
@@ -222,7 +230,7 @@ impl<D: Deliver> Picture<D> {
     /// The server says that an object which a pass did not show is not there.
     pub(crate) fn confirmed_gone(&mut self, object: &OwnedRef) {
         if !self.ledger.is_seen(object.as_ref()) {
-            self.remove_all(std::slice::from_ref(object));
+            self.remove_all(std::slice::from_ref(object), None);
         }
     }
 
@@ -232,10 +240,11 @@ impl<D: Deliver> Picture<D> {
         self.settled_up();
     }
 
-    /// The resource is observed no more: all its objects leave the picture.
-    pub(crate) fn retire(&mut self) {
-        self.tell_of_remembered();
-        self.remove_all(&self.ledger.objects());
+    /// The resource is observed no more, for a reason or because it is gone: all
+    /// its objects leave the picture.
+    pub(crate) fn retire(&mut self, reason: Option<Reason>) {
+        self.tell_of_remembered(reason);
+        self.remove_all(&self.ledger.objects(), reason);
         self.version.clear();
         self.confirming = false;
         self.unsynced = self.deliver.sinks();
@@ -265,7 +274,7 @@ impl<D: Deliver> Picture<D> {
     pub(crate) fn inherit(&mut self, graves: Graves) {
         for (object, graves) in graves {
             for grave in graves {
-                self.ledger.bury(object.as_ref(), grave.uid, grave.pending);
+                self.ledger.bury(object.as_ref(), grave);
             }
         }
         self.note_sizes();
@@ -289,7 +298,7 @@ impl<D: Deliver> Picture<D> {
                     ..object.as_ref()
                 };
                 let tier = self.view.depth.tier(gone.namespace);
-                let told = self.with_context(tier, |context, deliver| {
+                let told = self.with_context((tier, grave.reason), |context, deliver| {
                     deliver.delete(context, Deleted::Partial(gone), to)
                 });
                 self.ledger.mourn(gone, &grave.uid, told);
@@ -355,14 +364,15 @@ impl<D: Deliver> Picture<D> {
         self.ledger.settle(r#ref, to, taken.with(muted));
     }
 
-    fn tell_gone(&mut self, deleted: Deleted<'_>, gone: &Gone) {
+    fn tell_gone(&mut self, deleted: Deleted<'_>, gone: &Gone, reason: Option<Reason>) {
         let object = match &deleted {
             Deleted::Last(object) => object.object_ref(),
             Deleted::Partial(object) => *object,
         };
         self.designs.note(object, None, &self.status);
         let tier = self.view.depth.tier(object.namespace);
-        self.with_context(tier, |context, deliver| deliver.gone(context, object));
+        let why = (tier, reason);
+        self.with_context(why, |context, deliver| deliver.gone(context, object));
         if !self.view.events.deleted {
             return;
         }
@@ -375,35 +385,51 @@ impl<D: Deliver> Picture<D> {
             }
             deleted => deleted,
         };
-        let told = self.with_context(tier, |context, deliver| {
+        let told = self.with_context(why, |context, deliver| {
             deliver.delete(context, deleted, may)
         });
-        self.ledger
-            .bury(object, gone.uid.clone(), gone.given.without(told));
+        let grave = Grave {
+            uid: gone.uid.clone(),
+            pending: gone.given.without(told),
+            reason,
+        };
+        self.ledger.bury(object, grave);
     }
 
     /// What was given in an earlier life and is not there is told as deleted.
-    fn tell_of_remembered(&mut self) {
+    fn tell_of_remembered(&mut self, reason: Option<Reason>) {
         if self.remembered.is_empty() {
             return;
         }
         for (object, sinks) in std::mem::take(&mut self.remembered) {
             // Another object under that name has taken its place at the sink.
             if !self.ledger.has(object.as_ref()) {
-                let uid = Uid::new(&object.uid);
-                self.ledger.bury(object.as_ref(), uid, sinks);
+                let grave = Grave {
+                    uid: Uid::new(&object.uid),
+                    pending: sinks,
+                    reason: reason.or_else(|| self.why_unseen(&object)),
+                };
+                self.ledger.bury(object.as_ref(), grave);
             }
         }
         self.repay_deletes();
     }
 
-    fn remove_all(&mut self, objects: &[OwnedRef]) {
+    fn remove_all(&mut self, objects: &[OwnedRef], reason: Option<Reason>) {
         for object in objects {
             if let Some(gone) = self.ledger.remove(object.as_ref()) {
                 self.status.event();
-                self.tell_gone(Deleted::Partial(object.as_ref()), &gone);
+                let reason = reason.or_else(|| self.why_unseen(object));
+                self.tell_gone(Deleted::Partial(object.as_ref()), &gone, reason);
             }
         }
+    }
+
+    /// Why a list does not show an object: it is nobody's wish any more, or, for
+    /// all that can be known, it is gone.
+    fn why_unseen(&self, object: &OwnedRef) -> Option<Reason> {
+        let namespace = object.namespace.as_deref();
+        (!self.view.namespaces.contains(namespace)).then_some(Reason::Unselected)
     }
 
     /// After anything that may have paid a debt.
@@ -433,12 +459,18 @@ impl<D: Deliver> Picture<D> {
         self.unsynced = self.unsynced.without(to);
     }
 
-    fn with_context<T>(&mut self, tier: Tier, f: impl FnOnce(&Context<'_>, &mut D) -> T) -> T {
+    fn with_context<T>(
+        &mut self,
+        why: impl Into<Why>,
+        f: impl FnOnce(&Context<'_>, &mut D) -> T,
+    ) -> T {
+        let Why(tier, reason) = why.into();
         let context = Context {
             scope: &self.scope,
             resource: &self.resource,
             tier,
             observed: Timestamp::now(),
+            reason,
         };
         f(&context, &mut self.deliver)
     }
@@ -446,6 +478,21 @@ impl<D: Deliver> Picture<D> {
     fn note_sizes(&self) {
         self.status.set_objects(self.ledger.len());
         self.status.set_owed(self.ledger.owed_count());
+    }
+}
+
+/// How much of an object is told, and why it leaves.
+struct Why(Tier, Option<Reason>);
+
+impl From<Tier> for Why {
+    fn from(tier: Tier) -> Self {
+        Self(tier, None)
+    }
+}
+
+impl From<(Tier, Option<Reason>)> for Why {
+    fn from((tier, reason): (Tier, Option<Reason>)) -> Self {
+        Self(tier, reason)
     }
 }
 

@@ -64,6 +64,7 @@ struct Details {
     since: SystemTime,
     synced: bool,
     settled: bool,
+    missing: bool,
     tier: Tier,
     last_error: Option<String>,
     verified: Option<Verified>,
@@ -82,6 +83,10 @@ pub struct ResourceSnapshot {
     pub since: SystemTime,
     /// Whether its objects were listed in full at least once.
     pub synced: bool,
+    /// Whether what is known may not be so any more: its objects are kept, and
+    /// nothing is heard of them, since the server forbids it, fails, or no longer
+    /// names the resource without saying that it is gone.
+    pub stale: bool,
     /// How much of its objects is asked for.
     pub tier: Tier,
     /// How many objects there are.
@@ -111,6 +116,16 @@ pub struct ResourceSnapshot {
     pub drift: u64,
 }
 
+impl Details {
+    fn is_stale(&self) -> bool {
+        let unheard = matches!(
+            self.state,
+            ResourceState::Forbidden | ResourceState::BackingOff | ResourceState::Gone
+        );
+        self.missing || self.synced && unheard
+    }
+}
+
 impl ResourceStatus {
     fn new(resource: Arc<Resource>, board: watch::Sender<u64>) -> Self {
         Self {
@@ -120,6 +135,7 @@ impl ResourceStatus {
                 since: SystemTime::now(),
                 synced: false,
                 settled: false,
+                missing: false,
                 tier: Tier::Detail,
                 last_error: None,
                 verified: None,
@@ -147,6 +163,7 @@ impl ResourceStatus {
             state: details.state,
             since: details.since,
             synced: details.synced,
+            stale: details.is_stale(),
             tier: details.tier,
             objects: self.objects.load(Ordering::Relaxed),
             events: self.events.load(Ordering::Relaxed),
@@ -315,6 +332,25 @@ impl StatusBoard {
         self.resources
             .get(resource)
             .is_some_and(|status| status.details().state == ResourceState::Gone)
+    }
+
+    /// Discovery no longer names a resource, and the server does not say that it
+    /// is gone; or it is named again.
+    pub(crate) fn set_missing(&self, resource: &ResourceId, missing: bool) {
+        if let Some(status) = self.resources.get(resource) {
+            status.details().missing = missing;
+        }
+    }
+
+    /// Why nobody knows what became of a resource that discovery does not name.
+    pub(crate) fn note_missing(&self, resource: &ResourceId, answer: &str) {
+        if let Some(status) = self.resources.get(resource) {
+            status.set_error(format!(
+                "discovery does not name it any more: {answer}; its objects are kept until the \
+                 server says that it is gone (404)"
+            ));
+            status.details().missing = true;
+        }
     }
 
     pub(crate) fn enter(&self, resource: &Arc<Resource>) -> Arc<ResourceStatus> {

@@ -18,7 +18,7 @@ use http::Response;
 use kube::Client;
 use kube::client::Body;
 use meshsync_discovery::{Catalog, NamespaceSelection};
-use meshsync_model::{ClusterId, Resource};
+use meshsync_model::{ClusterId, Reason, Resource};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +66,9 @@ pub(crate) struct Setup<D> {
     pub(crate) stop: CancellationToken,
     /// The resource leaves the plan: its objects leave the picture.
     pub(crate) retire: CancellationToken,
+    /// It does because nobody wants it any more, and not because it is gone;
+    /// cancelled before `retire`.
+    pub(crate) unselected: CancellationToken,
     /// Another task waits to take its place: it takes over what is still owed.
     pub(crate) hand_over: CancellationToken,
     /// What the task before this one still owed.
@@ -91,6 +94,7 @@ pub(crate) struct Task<D: Deliver> {
     discover: Option<Arc<Notify>>,
     stop: CancellationToken,
     retire: CancellationToken,
+    unselected: CancellationToken,
     hand_over: CancellationToken,
     delay: Duration,
     timing: Timing,
@@ -143,6 +147,7 @@ impl<D: Deliver> Task<D> {
             discover: setup.discover,
             stop: setup.stop,
             retire: setup.retire,
+            unselected: setup.unselected,
             hand_over: setup.hand_over,
             delay: setup.delay,
             timing: setup.timing,
@@ -163,7 +168,9 @@ impl<D: Deliver> Task<D> {
         }
         if self.retire.is_cancelled() && !self.stop.is_cancelled() {
             self.status.set_state(ResourceState::Gone);
-            self.picture.retire();
+            let unselected = self.unselected.is_cancelled();
+            let reason = unselected.then_some(Reason::Unselected);
+            self.picture.retire(reason);
             self.pay_last_debts().await;
         }
         self.picture.graves()

@@ -64,6 +64,24 @@ impl fmt::Display for EventType {
     }
 }
 
+/// Why an object is told as deleted although the cluster may still have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is observed no more: another selection is in force, or the object has
+    /// changed into one that the selection does not want.
+    Unselected,
+}
+
+impl Reason {
+    /// The name used in records and headers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unselected => "unselected",
+        }
+    }
+}
+
 /// What is known of an object that is gone.
 #[derive(Clone, Copy, Debug)]
 pub enum Deleted<'a> {
@@ -135,4 +153,7 @@ pub struct Context<'a> {
     pub tier: Tier,
     /// When this process read the change.
     pub observed: Timestamp,
+    /// Why the object of a [`Change::Deleted`] leaves, where it is not that the
+    /// cluster has it no more; `None` for all other changes.
+    pub reason: Option<Reason>,
 }

@@ -34,7 +34,7 @@ mod resource;
 pub mod text;
 pub mod wire;
 
-pub use change::{Change, Context, Deleted, EventType, Tier};
+pub use change::{Change, Context, Deleted, EventType, Reason, Tier};
 pub use error_chain::error_chain;
 pub use hash::ContentHash;
 pub use ident::{ClusterId, ObjectKey, ObjectRef, ResourceVersion, Uid};

@@ -103,6 +103,16 @@ impl PipelineCollector {
         )?;
         family(
             encoder,
+            "resource_stale",
+            "1 while objects are kept of which nothing is heard",
+            None,
+            MetricType::Gauge,
+            of(|r| u64::from(r.stale))
+                .into_iter()
+                .map(|(l, v)| (l, gauge(v))),
+        )?;
+        family(
+            encoder,
             "resource_owed_objects",
             "Objects some sink has to be given or told of again",
             None,

@@ -290,6 +290,8 @@ struct ResourcePart {
     state: &'static str,
     since: Option<Timestamp>,
     synced: bool,
+    /// What is known may not be so any more.
+    stale: bool,
     tier: &'static str,
     objects: u64,
     events: u64,
@@ -385,6 +387,7 @@ impl ResourcePart {
             state: snapshot.state.as_str(),
             since: Timestamp::try_from(snapshot.since).ok(),
             synced: snapshot.synced,
+            stale: snapshot.stale,
             tier: snapshot.tier.as_str(),
             objects: snapshot.objects,
             events: snapshot.events,

@@ -27,6 +27,7 @@ const UID: HeaderName = HeaderName::from_static("Meshsync-Uid");
 const VERSION: HeaderName = HeaderName::from_static("Meshsync-Resource-Version");
 const HASH: HeaderName = HeaderName::from_static("Meshsync-Hash");
 const TIER: HeaderName = HeaderName::from_static("Meshsync-Tier");
+const REASON: HeaderName = HeaderName::from_static("Meshsync-Reason");
 const EPOCH: HeaderName = HeaderName::from_static("Meshsync-Epoch");
 const API_VERSION: HeaderName = HeaderName::from_static("Meshsync-Api-Version");
 const KIND: HeaderName = HeaderName::from_static("Meshsync-Kind");
@@ -58,6 +59,9 @@ pub struct Envelope {
     pub hash: String,
     /// `presence` or `detail`.
     pub tier: String,
+    /// Why an object is told as deleted that the cluster may still have, such as
+    /// `unselected`; `""` for any other change.
+    pub reason: String,
     /// `v1`, `apps/v1`; `""` in markers.
     pub api_version: String,
     /// Kind; `""` in markers.
@@ -95,6 +99,7 @@ impl Envelope {
             version: text(VERSION),
             hash: text(HASH),
             tier: text(TIER),
+            reason: text(REASON),
             api_version: text(API_VERSION),
             kind: text(KIND),
         })
@@ -175,6 +180,7 @@ pub(super) fn headers(
     headers.insert(EPOCH, HeaderValue::from(epoch));
     put(&mut headers, TIER, &record.tier);
     put(&mut headers, HASH, &record.hash);
+    put(&mut headers, REASON, &record.reason);
     if let Some(object) = &record.object {
         put(&mut headers, UID, &object.metadata.uid);
         put(&mut headers, VERSION, &object.metadata.resource_version);
@@ -229,6 +235,18 @@ mod tests {
         assert_eq!(
             envelope.mark("s"),
             Some(Mark::of("s", "u", "7", "0f", "detail"))
+        );
+    }
+
+    #[test]
+    fn a_tombstone_says_why_what_may_still_be_there_left() {
+        let record = br#"{"event":"DELETED","scope":"c","tier":"detail","observed":"t","reason":"unselected","partial":true,"object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}}"#;
+        let record = RecordHead::parse(record).unwrap();
+        let headers = headers(EventType::Deleted, &record, &[], Id::new(1, 1));
+        let envelope = Envelope::read(&headers).unwrap();
+        assert_eq!(
+            (&*envelope.reason, envelope.mark("s")),
+            ("unselected", None)
         );
     }
 

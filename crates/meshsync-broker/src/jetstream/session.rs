@@ -285,6 +285,7 @@ fn gone_delivery(scope: &str, key: &ObjectKey, envelope: &Envelope) -> Delivery 
             resource: &resource,
             tier: Tier::parse(&envelope.tier).unwrap_or(Tier::Detail),
             observed: Timestamp::now(),
+            reason: None,
         };
         let object = ObjectRef {
             namespace: key.namespace.as_deref(),

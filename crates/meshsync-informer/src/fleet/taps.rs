@@ -130,6 +130,7 @@ impl Taps {
                     discover: Some(Arc::clone(shared.hint)),
                     stop: shared.stop.clone(),
                     retire: retire.clone(),
+                    unselected: CancellationToken::new(),
                     hand_over: CancellationToken::new(),
                     graves: Graves::new(),
                     remembered: Vec::new(),

@@ -91,7 +91,12 @@ fn what_a_sink_did_not_take_is_owed_to_it() {
 
     let gone = ledger.remove(object("a", "u1")).unwrap();
     assert_eq!(gone.given, sinks());
-    ledger.bury(object("a", "u1"), gone.uid.clone(), second);
+    let grave = Grave {
+        uid: gone.uid.clone(),
+        pending: second,
+        reason: None,
+    };
+    ledger.bury(object("a", "u1"), grave);
     assert_eq!((ledger.owed(), ledger.len()), (second, 0));
     // Born again before the second sink could be told: its state has to wait.
     assert_eq!(ledger.apply(object("a", "u2"), "5"), Seen::Added);

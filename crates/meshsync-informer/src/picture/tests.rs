@@ -214,7 +214,7 @@ fn graves_are_handed_to_the_next_picture() {
     apply(&mut old, "a", "u1", "1");
     old.finish_pass("1", true);
     sinks.full(&[1]);
-    old.retire();
+    old.retire(None);
     let graves = old.graves();
     assert_eq!(graves.len(), 1);
     let (mut next, sinks) = picture();

@@ -209,6 +209,7 @@ pub(super) fn task(
         discover: None,
         stop: stop.clone(),
         retire: CancellationToken::new(),
+        unselected: CancellationToken::new(),
         hand_over: CancellationToken::new(),
         graves: Graves::new(),
         remembered: Vec::new(),

@@ -25,6 +25,10 @@ pub struct RecordHead<'a> {
     /// Whether only the identity of the object is known.
     #[serde(default)]
     pub partial: bool,
+    /// Why an object is told as deleted that the cluster may still have; `""` for
+    /// any other change.
+    #[serde(borrow, default)]
+    pub reason: Cow<'a, str>,
     /// Content hash in hex; `""` where there is none.
     #[serde(borrow, default)]
     pub hash: Cow<'a, str>,

@@ -9,7 +9,8 @@
 //! with `apiVersion` and `kind` first (items of a list carry neither) and Secret
 //! values redacted; nothing else is dropped or changed. A delete whose last
 //! state is not known has `"partial":true` and an `object` of identity alone,
-//! without `hash`. `SYNCED` has no object but `resource`, `objects` and
+//! without `hash`. A delete of what the cluster may still have says why it leaves:
+//! `"reason":"unselected"`. `SYNCED` has no object but `resource`, `objects` and
 //! `resourceVersion`; the one without `resource` says that every resource has
 //! been sent in full.
 
@@ -132,6 +133,14 @@ pub fn push_record(
     out.extend_from_slice(b"\",\"observed\":\"");
     out.extend_from_slice(context.observed.to_string().as_bytes());
     out.push(b'"');
+    if let Some(reason) = context
+        .reason
+        .filter(|_| matches!(change, Change::Deleted(_)))
+    {
+        out.extend_from_slice(b",\"reason\":\"");
+        out.extend_from_slice(reason.as_str().as_bytes());
+        out.push(b'"');
+    }
     match (change, emitted) {
         (
             Change::Synced {
@@ -312,6 +321,7 @@ mod tests {
             resource: &pods,
             tier: crate::Tier::Detail,
             observed: jiff::Timestamp::UNIX_EPOCH,
+            reason: None,
         };
         let gone = ObjectRef {
             namespace: Some("n"),
@@ -342,6 +352,20 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             serde_json::from_str::<serde_json::Value>(&text).unwrap();
             assert!(text.starts_with(expected), "{text}");
+        }
+        let context = Context {
+            reason: Some(crate::Reason::Unselected),
+            ..context
+        };
+        for (change, says) in [
+            (Change::Added(&object), false),
+            (Change::Deleted(Deleted::Partial(gone)), true),
+            (Change::Deleted(Deleted::Last(&object)), true),
+        ] {
+            let mut out = Vec::new();
+            encode(&mut out, &context, &change, Secrets::Redacted);
+            let head = crate::wire::head::RecordHead::parse(&out).unwrap();
+            assert_eq!(head.reason == "unselected", says, "{}", change.event());
         }
     }
 }

@@ -156,6 +156,7 @@ fn there_is_no_message_that_a_resource_is_synced() {
         resource: &resource("v1", "Pod"),
         tier: Tier::Detail,
         observed: jiff::Timestamp::UNIX_EPOCH,
+        reason: None,
     };
     let synced = Change::Synced {
         objects: 3,

@@ -31,6 +31,7 @@ pub(crate) fn message(
         resource,
         tier: Tier::Detail,
         observed: jiff::Timestamp::UNIX_EPOCH,
+        reason: None,
     };
     let mut out = b"before".to_vec();
     assert!(encoder.encode(&mut out, &context, change));

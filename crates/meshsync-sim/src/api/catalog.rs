@@ -195,7 +195,12 @@ impl Catalog {
     }
 
     /// The aggregated document of `/api` or `/apis`; groups in `stale` are listed without resources.
-    pub(crate) fn aggregated(&self, core: bool, stale: &HashSet<String>) -> Vec<u8> {
+    pub(crate) fn aggregated(
+        &self,
+        core: bool,
+        stale: &HashSet<String>,
+        unnamed: &HashSet<String>,
+    ) -> Vec<u8> {
         let groups = if core {
             std::slice::from_ref(&self.core)
         } else {
@@ -203,6 +208,7 @@ impl Catalog {
         };
         let items: Vec<String> = groups
             .iter()
+            .filter(|group| !unnamed.contains(&group.metadata.name))
             .map(|group| {
                 if !stale.contains(&group.metadata.name) {
                     return serde_json::to_string(group).unwrap_or_default();

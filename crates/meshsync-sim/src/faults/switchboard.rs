@@ -38,6 +38,7 @@ pub(super) struct Switches {
     pub(super) quirks: HashSet<WatchQuirk>,
     token: Option<String>,
     unavailable_groups: HashSet<String>,
+    unnamed_groups: HashSet<String>,
     no_watch_list: bool,
     no_aggregated_discovery: bool,
     latency: Duration,
@@ -78,7 +79,7 @@ impl Faults {
         self.flow.send_modify(|_| {});
     }
 
-    /// Takes back every forced failure, disturbance, quirk, unavailable group, latency, stall, pace
+    /// Takes back every forced failure, disturbance, quirk, unavailable or unnamed group, latency, stall, pace
     /// and lag. Streams that have stopped go on.
     pub fn heal_all(&self) {
         let mut switches = self.switches();
@@ -86,6 +87,7 @@ impl Faults {
         switches.disturbances.clear();
         switches.quirks.clear();
         switches.unavailable_groups.clear();
+        switches.unnamed_groups.clear();
         switches.latency = Duration::ZERO;
         drop(switches);
         self.heal_flow();
@@ -138,6 +140,21 @@ impl Faults {
     /// Makes an API group available again.
     pub fn group_available(&self, group: &str) {
         self.switches().unavailable_groups.remove(group);
+    }
+
+    /// Leaves an API group out of aggregated discovery and serves it all the same,
+    /// as a server may that is starting, or whose APIService was deleted.
+    pub fn group_unnamed(&self, group: &str) {
+        self.switches().unnamed_groups.insert(group.to_owned());
+    }
+
+    /// Names it again.
+    pub fn group_named(&self, group: &str) {
+        self.switches().unnamed_groups.remove(group);
+    }
+
+    pub(crate) fn unnamed_groups(&self) -> HashSet<String> {
+        self.switches().unnamed_groups.clone()
     }
 
     pub(crate) fn unavailable_groups(&self) -> HashSet<String> {

@@ -39,7 +39,9 @@ pub(crate) fn discovery(
                     == Ok(Representation::AggregatedDiscovery) =>
         {
             let stale = shared.faults.unavailable_groups();
-            let body = shared.read().catalog.aggregated(path == "/api", &stale);
+            let unnamed = shared.faults.unnamed_groups();
+            let catalog = &shared.read().catalog;
+            let body = catalog.aggregated(path == "/api", &stale, &unnamed);
             Some(with_etag(body, header(header::IF_NONE_MATCH)))
         }
         _ if path.starts_with("/openapi/") => Some(openapi::openapi(

@@ -265,6 +265,7 @@ impl Teller {
             resource: &self.resource,
             tier: Tier::Detail,
             observed: Timestamp::now(),
+            reason: None,
         }
     }
 }

@@ -305,6 +305,73 @@ async fn a_crd_that_comes_and_goes_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_discovery_no_longer_names_goes_with_a_404_and_is_kept_as_stale_before() {
+    let sim = generated(50).await;
+    let class = serde_json::json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "x"},
+    });
+    sim.apply(class).unwrap();
+    let running = Running::of(&sim, meshsync::Selection::default());
+    running.synced().await;
+    let class = |id: &str| id == "ingressclasses.networking.k8s.io";
+    let is_there = |replica: &crate::support::Replica| replica.live.keys().any(|key| class(&key.0));
+    assert!(is_there(&running.replica.lock().unwrap()));
+    assert!(!running.resource("ingressclasses.networking.k8s.io").stale);
+    let mut hints = 0;
+    let mut hint = || {
+        // A definition that comes is a reason to discover again.
+        hints += 1;
+        let (group, plural) = (format!("hint{hints}.example.org"), "hints");
+        sim.apply(serde_json::json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.{group}")},
+            "spec": {
+                "group": group, "scope": "Namespaced",
+                "names": {"plural": plural, "singular": "hint", "kind": "Hint", "listKind": "HintList"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}],
+            },
+        }))
+        .unwrap();
+    };
+    let answers = |code: u16| {
+        let scope = meshsync_sim::FaultScope::resource("networking.k8s.io", "ingressclasses");
+        sim.faults()
+            .fail(scope, meshsync_sim::Failure::status(code));
+    };
+    sim.faults().group_unnamed("networking.k8s.io");
+    for code in [403, 503] {
+        answers(code);
+        hint();
+        running
+            .sees("it is stale, and says what the server said", |_| {
+                let resource = running.resource("ingressclasses.networking.k8s.io");
+                let error = resource.last_error.unwrap_or_default();
+                resource.stale && error.contains(&code.to_string())
+            })
+            .await;
+        assert!(is_there(&running.replica.lock().unwrap()), "{code}");
+    }
+    answers(404);
+    hint();
+    running
+        .sees("its objects are gone", |replica| !is_there(replica))
+        .await;
+    {
+        let replica = running.replica.lock().unwrap();
+        let payloads = replica.payloads.iter().map(|delivery| &delivery.payload);
+        let mut records = payloads.filter_map(|p| serde_json::from_slice::<Value>(p).ok());
+        let gone = |r: &Value| r["event"] == "DELETED" && r["object"]["kind"] == "IngressClass";
+        let record = records.find(gone).unwrap();
+        assert!(record.get("reason").is_none(), "{record}");
+    }
+    // Named again, it is back.
+    sim.faults().heal_all();
+    hint();
+    running.sees("it is back", is_there).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn groups_that_do_not_answer_hide_nothing_else() {
     let sim = generated(200).await;
     sim.faults().group_unavailable("apps");

@@ -85,6 +85,77 @@ async fn what_leaves_the_namespaces_is_deleted_and_what_joins_them_is_added() {
     running.stop().await;
 }
 
+/// The reasons of the deletes of a resource's objects.
+fn reasons(replica: &crate::support::Replica, plural: &str) -> Vec<Option<String>> {
+    let deletes = replica.payloads.iter().filter(|delivery| {
+        let of = delivery.key.is_some() && delivery.event == EventType::Deleted;
+        let resource = delivery.resource.as_ref();
+        of && resource.is_some_and(|resource| resource.plural == plural)
+    });
+    let records = deletes.map(|d| serde_json::from_slice::<serde_json::Value>(&d.payload).unwrap());
+    records
+        .map(|record| record["reason"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_says_whether_it_is_one_or_nobody_wants_the_object_any_more() {
+    let sim = cluster().await;
+    for name in ["stays", "goes", "marked"] {
+        sim.apply(config_map(name, "1")).unwrap();
+    }
+    let selection = |names: &[&str], patterns: &[&str]| Selection {
+        namespaces: NamespaceSelection::only(names.iter().copied()).unwrap(),
+        ..only(patterns)
+    };
+    let running = Running::of(&sim, selection(&[], &["configmaps", "services"]));
+    running.synced().await;
+    let unselected = Some("unselected".to_owned());
+    sim.delete("", "configmaps", Some("default"), "goes")
+        .unwrap();
+    running
+        .sees("a delete", |replica| {
+            reasons(replica, "configmaps") == [None]
+        })
+        .await;
+    // Another namespace, and one object that is deleted on the way.
+    running
+        .handle
+        .reconfigure(selection(&["default"], &["configmaps", "services"]));
+    running
+        .sees("those of other namespaces leave", |replica| {
+            let known = |key: &crate::support::Key| key.0 == "configmaps" && key.1 != "default";
+            !replica.live.keys().any(known) && reasons(replica, "configmaps").len() > 1
+        })
+        .await;
+    {
+        let replica = running.replica.lock().unwrap();
+        let reasons = reasons(&replica, "configmaps");
+        assert!(
+            reasons[1..].iter().all(|why| *why == unselected),
+            "{reasons:?}"
+        );
+    }
+    // The whole resource.
+    let services = |replica: &crate::support::Replica| {
+        replica
+            .live
+            .keys()
+            .filter(|key| key.0 == "services")
+            .count()
+    };
+    let before = reasons(&running.replica.lock().unwrap(), "services").len();
+    running
+        .handle
+        .reconfigure(selection(&["default"], &["configmaps"]));
+    running
+        .sees("they leave", |replica| services(replica) == 0)
+        .await;
+    let why = reasons(&running.replica.lock().unwrap(), "services").split_off(before);
+    assert!(why.iter().all(|why| *why == unselected), "{why:?}");
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_that_are_not_wanted_are_not_told_and_the_list_is_not_read_again() {
     let sim = Sim::builder().start().await.unwrap();
