@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use meshsync::{Fidelity, ListenAddr, Managed, Preset, Ready, Secrets, SubjectPattern, TierRule};
 
 use crate::logging::LogFormat;
+use crate::output::Format;
 use crate::store;
 use crate::values;
 
@@ -28,7 +29,7 @@ pub(crate) struct Cli {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 stopped cleanly, 1 other failure, 2 usage, \
-    69 cluster unreachable, 78 configuration, 130 aborted by a second signal.";
+    69 cluster or agent unreachable, 78 configuration, 130 aborted by a second signal.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Write down a whole cluster once, then exit
     Snapshot(SnapshotArgs),
+    /// Say how a running agent is: what is observed, how fresh, and what is wrong
+    Status(StatusArgs),
     /// Say which products are installed, in which version, and why: in a cluster, or in manifests
     Fingerprint(FingerprintArgs),
     /// Work with the rules by which products are told
@@ -175,6 +178,46 @@ pub(crate) struct RunArgs {
     pub(crate) rules: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
+}
+
+/// `meshsync status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+    /// What to write
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// Go on, and show it again at every interval; JSON one document a line then
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// How often
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = values::duration)]
+    pub(crate) interval: Duration,
+    /// Write the JSON schema of what -o json writes, and ask nobody
+    #[arg(long)]
+    pub(crate) schema: bool,
+}
+
+/// Which agent.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    /// Its administration address, as --admin-addr of `meshsync run` has it
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "MESHSYNC_URL",
+        default_value = "http://127.0.0.1:11001"
+    )]
+    pub(crate) url: String,
+    /// Bearer token, where it wants one
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "MESHSYNC_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
 }
 
 /// `meshsync demo`.

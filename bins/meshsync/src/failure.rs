@@ -7,7 +7,7 @@ use meshsync::model::error_chain;
 
 /// `EX_CONFIG` of sysexits: what we were told cannot work.
 const CONFIGURATION: u8 = 78;
-/// `EX_UNAVAILABLE`: the cluster cannot be reached.
+/// `EX_UNAVAILABLE`: the cluster, or the agent, cannot be reached.
 const UNREACHABLE: u8 = 69;
 /// 128 + SIGINT, what a shell reports for an interrupted command.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -38,6 +38,14 @@ impl Failure {
         Self {
             code: INTERRUPTED,
             error: anyhow::anyhow!(message),
+        }
+    }
+
+    /// What was asked for does not answer.
+    pub(crate) fn unreachable(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            code: UNREACHABLE,
+            error: error.into(),
         }
     }
 

@@ -8,11 +8,13 @@ mod failure;
 mod fingerprint;
 mod logging;
 mod meshery;
+mod output;
 mod pipeline;
 mod run;
 mod settings;
 mod signals;
 mod snapshot;
+mod status;
 mod store;
 mod values;
 
@@ -64,6 +66,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, cli.log_format).await,
         Command::Demo(args) => demo::demo(args, cli.log_format).await,
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
+        Command::Status(args) => status::status(args).await,
         Command::Fingerprint(args) => fingerprint::fingerprint(args, cli.log_format).await,
         Command::Rules(command) => fingerprint::rules(command),
         Command::Get(args) => store::get(&args),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use meshsync_model::{EventType, ObjectKey, Resource};
 
+use crate::Received;
+
 /// One change, encoded in the sink's wire format.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -37,6 +39,8 @@ pub struct Batch {
     pub deliveries: Vec<Delivery>,
     /// What they count for in the outbox, in bytes.
     pub(crate) bytes: usize,
+    /// When each was received, as far as somebody said so.
+    pub(crate) received: Vec<Option<Received>>,
 }
 
 impl Batch {
@@ -45,6 +49,7 @@ impl Batch {
         Self {
             deliveries,
             bytes: 0,
+            received: Vec::new(),
         }
     }
 }

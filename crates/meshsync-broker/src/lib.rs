@@ -19,6 +19,7 @@ mod delivery;
 mod error;
 #[cfg(feature = "nats")]
 pub mod jetstream;
+mod latency;
 mod outbox;
 mod outlet;
 #[cfg(feature = "nats")]
@@ -30,6 +31,7 @@ mod status;
 
 pub use delivery::{Batch, Delivery};
 pub use error::{SinkError, SinkUrlError};
+pub use latency::{Latency, LatencySnapshot, Received};
 pub use outbox::{Novelty, Offer, Offered, Outbox};
 pub use outlet::Outlet;
 pub use runner::run_sink;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hashbrown::HashTable;
 use meshsync_model::{EventType, ObjectKey, Resource, ResourceId};
 
-use crate::{Batch, Delivery};
+use crate::{Batch, Delivery, Received};
 
 /// What a queued delivery costs beside its payload: key, slot, queue entry. An
 /// estimate, so that a million small deliveries are not free.
@@ -77,12 +77,19 @@ pub struct Outbox {
     /// How many places in `order` are of emptied slots.
     empty: usize,
     hasher: RandomState,
+    /// What time the caller says it is; `None` where nobody did.
+    now: Option<Received>,
+    /// The oldest of what is in flight, by resource.
+    flying: Vec<(Option<Arc<Resource>>, Received)>,
 }
 
 #[derive(Debug)]
 struct Slot {
     resource: Option<Arc<Resource>>,
     content: Content,
+    /// Since when the sink lacks it; a newer state that takes its place lacks it
+    /// for as long.
+    since: Option<Received>,
 }
 
 #[derive(Debug)]
@@ -121,7 +128,27 @@ impl Outbox {
             order: VecDeque::new(),
             empty: 0,
             hasher: RandomState::new(),
+            now: None,
+            flying: Vec::new(),
         }
+    }
+
+    /// Says when what is offered next was received: an outbox has no clock.
+    pub fn received(&mut self, at: Received) {
+        self.now = Some(at);
+    }
+
+    /// Since when the sink lacks something, by resource (`None` for what is of
+    /// all of them): the oldest of what waits and of what is in flight. Looks at
+    /// everything that waits.
+    pub fn pending_since(&self) -> Vec<(Option<Arc<Resource>>, Received)> {
+        let mut oldest = self.flying.clone();
+        for at in &self.order {
+            if let Some(slot) = &self.slots[*at] {
+                note_oldest(&mut oldest, &slot.resource, slot.since);
+            }
+        }
+        oldest
     }
 
     /// Bytes waiting.
@@ -249,6 +276,7 @@ impl Outbox {
                 delete,
                 state,
             },
+            since: self.now,
         });
         let hash = self.hasher.hash_one(&**key);
         let (slots, hasher) = (&self.slots, &self.hasher);
@@ -269,6 +297,7 @@ impl Outbox {
         let at = self.insert(Slot {
             resource,
             content: Content::Synced { payload },
+            since: self.now,
         });
         self.barriers.insert(of, at);
     }
@@ -280,6 +309,7 @@ impl Outbox {
         self.insert(Slot {
             resource: Some(Arc::clone(resource)),
             content: Content::Interjection { subject, payload },
+            since: self.now,
         });
     }
 
@@ -305,7 +335,10 @@ impl Outbox {
             let bytes = slot.bytes();
             self.queued_bytes -= bytes;
             batch.bytes += bytes;
+            note_oldest(&mut self.flying, &slot.resource, slot.since);
+            let since = slot.since;
             slot.into_deliveries(&mut batch.deliveries);
+            batch.received.resize(batch.deliveries.len(), since);
         }
         self.in_flight_bytes += batch.bytes;
         batch
@@ -320,6 +353,9 @@ impl Outbox {
     /// refused should be told that there is room again.
     pub fn commit(&mut self, batch: &Batch) -> bool {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(batch.bytes);
+        if self.in_flight_bytes == 0 {
+            self.flying.clear();
+        }
         self.refused && self.has_room() && {
             self.refused = false;
             true
@@ -391,6 +427,25 @@ impl Outbox {
             }
             Content::Interjection { .. } => {}
         }
+    }
+}
+
+/// Notes since when something of a resource is lacking. What follows another is
+/// mostly of the same resource, which is the last place then.
+fn note_oldest(
+    oldest: &mut Vec<(Option<Arc<Resource>>, Received)>,
+    resource: &Option<Arc<Resource>>,
+    since: Option<Received>,
+) {
+    let Some(since) = since else { return };
+    let is_same = |other: &Option<Arc<Resource>>| match (other, resource) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one.gvk == other.gvk,
+        (None, None) => true,
+        _ => false,
+    };
+    match oldest.iter_mut().rev().find(|(other, _)| is_same(other)) {
+        Some((_, known)) => *known = since.min(*known),
+        None => oldest.push((resource.clone(), since)),
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use meshsync_model::{ObjectKey, Resource};
 use tokio::sync::{Notify, watch};
 
-use crate::{Batch, Delivery, Offer, Offered, Outbox, SinkState, SinkStatus, Wire};
+use crate::{Batch, Delivery, Offer, Offered, Outbox, Received, SinkState, SinkStatus, Wire};
 
 /// Bytes of one batch. Large enough that a round trip a batch costs little,
 /// small enough that little is sent twice.
@@ -63,13 +63,26 @@ impl Outlet {
         self.lock().waits_first(key)
     }
 
-    /// See [`Outbox::offer`]. Never waits.
+    /// See [`Outbox::offer`]. Never waits. What is offered was received now.
     pub fn offer(&self, resource: &Arc<Resource>, key: &Arc<ObjectKey>, offer: Offer) -> Offered {
+        self.offer_received(Received::now(), resource, key, offer)
+    }
+
+    /// The same for what was received at another time, which costs no look at the
+    /// clock.
+    pub fn offer_received(
+        &self,
+        at: Received,
+        resource: &Arc<Resource>,
+        key: &Arc<ObjectKey>,
+        offer: Offer,
+    ) -> Offered {
         let mut outbox = self.lock();
         if self.status.state() == SinkState::Closed {
             // Nobody will ever take it; the others are not held up.
             return Offered::Taken;
         }
+        outbox.received(at);
         let offered = outbox.offer(resource, key, offer);
         drop(outbox);
         match offered {
@@ -86,6 +99,7 @@ impl Outlet {
         if self.status.state() == SinkState::Closed {
             return;
         }
+        outbox.received(Received::now());
         outbox.synced(resource, payload);
         drop(outbox);
         self.filled.notify_one();
@@ -97,6 +111,7 @@ impl Outlet {
         if self.status.state() == SinkState::Closed {
             return;
         }
+        outbox.received(Received::now());
         outbox.interject(resource, Arc::clone(subject), payload);
         drop(outbox);
         self.filled.notify_one();
@@ -176,6 +191,11 @@ impl Outlet {
             outbox.in_flight_bytes(),
             outbox.len(),
         )
+    }
+
+    /// See [`Outbox::pending_since`].
+    pub fn pending_since(&self) -> Vec<(Option<Arc<Resource>>, Received)> {
+        self.lock().pending_since()
     }
 
     /// Says that nothing more will be offered: the runner ends when all is sent.

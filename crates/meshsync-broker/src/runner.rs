@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use meshsync_model::error_chain;
 
-use crate::{Batch, Outlet, Published, Sink, SinkError, SinkState};
+use crate::{Batch, Outlet, Published, Received, Sink, SinkError, SinkState};
 
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
@@ -71,6 +71,7 @@ impl Drop for Ending<'_> {
 async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
     while let Some(batch) = next_batch(sink, outlet).await {
         let mut back_off = BACK_OFF_MIN;
+        outlet.status().handed.add(batch.deliveries.len() as u64);
         loop {
             match publish(sink, &batch, outlet).await {
                 Ok(published) => {
@@ -174,6 +175,7 @@ fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
         .map(|d| d.payload.len())
         .sum::<usize>();
     status.published_bytes.add(bytes as u64);
+    status.latency.note(&batch.received, Received::now());
     let before = status.state();
     if status.set_state(SinkState::Up) {
         tracing::info!(sink = status.name(), "sink is up");

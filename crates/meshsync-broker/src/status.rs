@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
+use crate::Latency;
+
 /// Whether a sink can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,6 +68,10 @@ pub struct SinkStatus {
     state: watch::Sender<SinkState>,
     since: Mutex<SystemTime>,
     last_error: Mutex<Option<String>>,
+    /// Deliveries handed to the sink, each once however often it is tried.
+    pub handed: Counter,
+    /// From the time a change was received to the sink's confirmation.
+    pub latency: Latency,
     /// Deliveries the sink confirmed.
     pub published: Counter,
     /// Bytes of payload the sink confirmed.
@@ -88,6 +94,8 @@ impl SinkStatus {
             state: watch::Sender::new(SinkState::Starting),
             since: Mutex::new(SystemTime::now()),
             last_error: Mutex::new(None),
+            handed: Counter::default(),
+            latency: Latency::default(),
             published: Counter::default(),
             published_bytes: Counter::default(),
             retries: Counter::default(),

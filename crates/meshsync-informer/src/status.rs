@@ -67,6 +67,7 @@ struct Details {
     missing: bool,
     tier: Tier,
     last_error: Option<String>,
+    remedy: Option<&'static str>,
     verified: Option<Verified>,
     checks: u64,
     drift: u64,
@@ -108,6 +109,8 @@ pub struct ResourceSnapshot {
     pub last_event: Option<SystemTime>,
     /// The last error and what to do about it.
     pub last_error: Option<String>,
+    /// What to do about it by itself, where somebody has to do something.
+    pub remedy: Option<&'static str>,
     /// What the last check against the server found.
     pub verified: Option<Verified>,
     /// How many checks there were.
@@ -138,6 +141,7 @@ impl ResourceStatus {
                 missing: false,
                 tier: Tier::Detail,
                 last_error: None,
+                remedy: None,
                 verified: None,
                 checks: 0,
                 drift: 0,
@@ -175,6 +179,7 @@ impl ResourceStatus {
             last_event: (last_event_ms > 0)
                 .then(|| SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(last_event_ms)),
             last_error: details.last_error,
+            remedy: details.remedy,
             verified: details.verified,
             checks: details.checks,
             drift: details.drift,
@@ -209,7 +214,16 @@ impl ResourceStatus {
     }
 
     pub(crate) fn set_error(&self, error: impl Into<String>) {
-        self.details().last_error = Some(error.into());
+        let mut details = self.details();
+        details.last_error = Some(error.into());
+        details.remedy = None;
+    }
+
+    /// An error and what to do about it.
+    pub(crate) fn set_error_with(&self, error: &str, remedy: &'static str) {
+        let mut details = self.details();
+        details.last_error = Some(format!("{error}: {remedy}"));
+        details.remedy = Some(remedy);
     }
 
     /// A check against the server is complete.

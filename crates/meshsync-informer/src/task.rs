@@ -283,8 +283,7 @@ impl<D: Deliver> Task<D> {
     }
 
     fn failed(&mut self, error: RequestError) {
-        self.status
-            .set_error(format!("{}: {}", error.chain(), remedy(&error)));
+        self.status.set_error_with(&error.chain(), remedy(&error));
         let answer = match error {
             RequestError::Refused { refusal, .. } => Answer::Refused(refusal),
             RequestError::Failed { .. } => Answer::Broken,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use meshsync_broker::{Novelty, Offer, Offered, Outlet, Wire};
+use meshsync_broker::{Novelty, Offer, Offered, Outlet, Received, Wire};
 use meshsync_informer::{Deliver, SinkSet};
 use meshsync_model::wire::meshery::{Encoder, Fidelity};
 use meshsync_model::wire::record;
@@ -143,6 +143,7 @@ impl Deliver for Dispatcher {
         }
         let (resource, id) = self.resource(context);
         let key = key_of(id, object.object_ref());
+        let received = received(context);
         let mut encoded = Encoded::default();
         let mut taken = SinkSet::NONE;
         let outlets = Arc::clone(&self.outlets);
@@ -158,7 +159,8 @@ impl Deliver for Dispatcher {
                     Novelty::Known => Change::Modified(object),
                 };
                 let payload = self.payload(outlet, context, &change, &mut encoded);
-                match outlet.offer(&resource, &key, Offer::State { novelty, payload }) {
+                let offer = Offer::State { novelty, payload };
+                match outlet.offer_received(received, &resource, &key, offer) {
                     // The sink took the first state between the two looks; only
                     // this task offers states of this key, so it stays taken.
                     Offered::TooLate => novelty = Novelty::Known,
@@ -190,12 +192,14 @@ impl Deliver for Dispatcher {
         let (resource, id) = self.resource(context);
         let key = key_of(id, object);
         let change = Change::Deleted(deleted);
+        let received = received(context);
         let mut encoded = Encoded::default();
         let mut told = SinkSet::NONE;
         let outlets = Arc::clone(&self.outlets);
         for (at, outlet) in outlets.of(to) {
             let payload = self.payload(outlet, context, &change, &mut encoded);
-            match outlet.offer(&resource, &key, Offer::Delete { payload }) {
+            let offer = Offer::Delete { payload };
+            match outlet.offer_received(received, &resource, &key, offer) {
                 Offered::Taken | Offered::Annihilated => told = told.with(SinkSet::one(at)),
                 Offered::Full | Offered::TooLate => {}
             }
@@ -219,6 +223,11 @@ impl Deliver for Dispatcher {
     fn room(&self) -> OutletRoom {
         OutletRoom::new(Arc::clone(&self.outlets))
     }
+}
+
+/// Every change says when it was observed: no other clock is looked at.
+fn received(context: &Context<'_>) -> Received {
+    Received::from_micros(context.observed.as_microsecond())
 }
 
 fn key_of(resource: Arc<ResourceId>, object: ObjectRef<'_>) -> Arc<ObjectKey> {

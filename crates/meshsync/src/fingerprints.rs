@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use meshsync_broker::BoxFuture;
 use meshsync_fingerprint::{Catalog, Engine, Evidence, Scout, Verdict};
 use meshsync_informer::Reader;
-use meshsync_model::{Context, EventType, Object, ObjectRef, Resource};
+use meshsync_model::{ContentHash, Context, EventType, Object, ObjectRef, Resource};
 use tokio::sync::Notify;
 
 pub(crate) use self::tell::{Listener, tell};
@@ -34,6 +34,8 @@ pub(crate) struct Fingerprints {
     /// Counts sets of rules: whoever has a scout of an older one gets another.
     generation: AtomicU64,
     changed: Notify,
+    /// What the rules are called that it was last asked of.
+    version: Mutex<Option<(Arc<Catalog>, String)>>,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl Fingerprints {
             }),
             generation: AtomicU64::new(0),
             changed: Notify::new(),
+            version: Mutex::default(),
         }
     }
 
@@ -80,6 +83,23 @@ impl Fingerprints {
     /// The rules in use.
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(self.lock().engine.catalog())
+    }
+
+    /// Another text whenever other rules are in use.
+    pub(crate) fn rules_version(&self) -> String {
+        let catalog = self.catalog();
+        let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*version {
+            Some((known, text)) if Arc::ptr_eq(known, &catalog) => text.clone(),
+            _ => {
+                // Rules are plain data; writing them cannot fail.
+                let rules = serde_json::to_vec(catalog.rules()).unwrap_or_default();
+                let hash = ContentHash::of_parts(&[&rules]).to_string();
+                let text: String = hash.chars().take(12).collect();
+                *version = Some((catalog, text.clone()));
+                text
+            }
+        }
     }
 
     /// How many objects say something.

@@ -47,6 +47,7 @@
 //! | `nats` | [sinks](crate::sinks::open) on NATS | yes |
 //! | `admin` | [`serve`]: probes, metrics and status over HTTP | yes |
 //! | `config` | [`Config`]: configuration files | yes |
+//! | `schema` | [`status::schema`]: the JSON schema of the status | no |
 //! | `store` | [`store`]: an embedded database as a sink, and to be asked | yes |
 //! | `k8s-latest` | the newest Kubernetes version `k8s-openapi` knows; without it the program has to choose one | yes |
 //!
@@ -78,6 +79,7 @@ mod run;
 mod sink_url;
 mod source;
 mod state_dir;
+pub mod status;
 
 #[cfg(feature = "admin")]
 pub use admin::{AdminError, Endpoints, Ready, serve};
@@ -95,18 +97,19 @@ pub use meshery::{
 };
 #[cfg(feature = "nats")]
 pub use meshsync_broker::requests::SubjectPattern;
-pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot, StatusDocument};
+pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot};
 pub use run::RunError;
 pub use sink_url::open_sink;
 #[cfg(feature = "store")]
 pub use sink_url::store_path;
 pub use source::{SourceUrlError, parse_source};
+pub use status::StatusDocument;
 
 #[cfg(feature = "nats")]
 pub use meshsync_broker::jetstream;
 pub use meshsync_broker::{
-    Batch, BoxFuture, Counter, Delivery, Published, Rejected, Sink, SinkError, SinkState,
-    SinkStatus, SinkUrlError, Wire, sinks,
+    Batch, BoxFuture, Counter, Delivery, Latency, LatencySnapshot, Published, Received, Rejected,
+    Sink, SinkError, SinkState, SinkStatus, SinkUrlError, Wire, sinks,
 };
 pub use meshsync_discovery::{
     Decision, Depth, EventRule, Events, Managed, NamespaceSelection, Pattern, PatternError, Preset,

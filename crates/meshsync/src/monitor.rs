@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use jiff::Timestamp;
-use meshsync_broker::SinkStatus;
+use meshsync_broker::{Received, SinkStatus};
 use meshsync_fingerprint::Verdict;
 use meshsync_informer::{ResourceSnapshot, StatusBoard};
-use meshsync_model::{ClusterId, Secrets};
-use serde::Serialize;
+use meshsync_model::{ClusterId, Resource, Secrets};
 use tokio::sync::watch;
 
 use crate::fingerprints::Fingerprints;
 use crate::meshery::ConfigurationStatus;
 use crate::outlets::Outlets;
+use crate::status::StatusDocument;
 
 /// A view of a pipeline's status. Cheap to clone; reading it costs the pipeline
 /// nothing.
@@ -46,6 +45,9 @@ pub struct SinkSnapshot {
     pub status: Arc<SinkStatus>,
     /// Its outbox.
     pub outbox: OutboxSnapshot,
+    /// Since when it lacks something, by resource; `None` stands for what is of
+    /// all resources.
+    pub pending_since: Vec<(Option<Arc<Resource>>, Received)>,
 }
 
 /// A moment of an outbox.
@@ -96,6 +98,7 @@ impl Monitor {
                     in_flight_bytes,
                     waiting,
                 },
+                pending_since: outlet.pending_since(),
             }
         };
         self.outlets().iter().map(snapshot).collect()
@@ -173,6 +176,12 @@ impl Monitor {
         designs
     }
 
+    /// Groups of which the server could not say what they serve, when it was last
+    /// asked.
+    pub fn unavailable_groups(&self) -> Vec<String> {
+        self.shared.board.unavailable()
+    }
+
     /// The status as one document.
     pub fn document(&self) -> StatusDocument {
         StatusDocument::of(self)
@@ -209,231 +218,4 @@ impl Monitor {
         // Set once: a pipeline runs once.
         self.shared.cluster.get_or_init(|| (url, id));
     }
-}
-
-/// What `/status` answers.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StatusDocument {
-    version: &'static str,
-    cluster: Option<ClusterPart>,
-    uptime_seconds: u64,
-    synced: bool,
-    secrets: &'static str,
-    configuration: ConfigurationStatus,
-    objects: u64,
-    designs: BTreeMap<String, u64>,
-    resources: Vec<ResourcePart>,
-    sinks: Vec<SinkPart>,
-    /// None where nobody asked for them.
-    fingerprints: Option<FingerprintsPart>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FingerprintsPart {
-    /// How many rules are in use.
-    rules: usize,
-    /// How many objects say something.
-    objects: usize,
-    products: Vec<ProductPart>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProductPart {
-    product: String,
-    version: Option<String>,
-    state: &'static str,
-    namespace: Option<String>,
-    instance: String,
-}
-
-/// So many products a status names.
-const PRODUCTS_MAX: usize = 1_000;
-
-impl FingerprintsPart {
-    fn of(prints: &Fingerprints) -> Self {
-        let verdicts = prints.verdicts();
-        let products = verdicts
-            .iter()
-            .take(PRODUCTS_MAX)
-            .map(|verdict| ProductPart {
-                product: verdict.product.clone(),
-                version: verdict.version.clone(),
-                state: verdict.state.as_str(),
-                namespace: verdict.namespace.clone(),
-                instance: verdict.instance.clone(),
-            });
-        Self {
-            rules: prints.catalog().rules().len(),
-            objects: prints.objects(),
-            products: products.collect(),
-        }
-    }
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ClusterPart {
-    id: String,
-    url: String,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourcePart {
-    resource: String,
-    group: String,
-    version: String,
-    kind: String,
-    state: &'static str,
-    since: Option<Timestamp>,
-    synced: bool,
-    /// What is known may not be so any more.
-    stale: bool,
-    tier: &'static str,
-    objects: u64,
-    events: u64,
-    bytes: u64,
-    last_event_age_seconds: Option<f64>,
-    restarts: u64,
-    malformed: u64,
-    owed: u64,
-    /// Of the last check against the API server, where there was one.
-    verified: Option<VerifiedPart>,
-    last_error: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VerifiedPart {
-    at: Option<Timestamp>,
-    objects: u64,
-    missing: u64,
-    extra: u64,
-    other_version: u64,
-    names: Vec<String>,
-    checks: u64,
-    drift_in_all: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SinkPart {
-    sink: String,
-    state: &'static str,
-    since: Option<Timestamp>,
-    published: u64,
-    published_bytes: u64,
-    retries: u64,
-    rejected: u64,
-    cut: u64,
-    last_error: Option<String>,
-    outbox: OutboxPart,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OutboxPart {
-    queued_bytes: usize,
-    in_flight_bytes: usize,
-    waiting: usize,
-    refused: u64,
-}
-
-impl StatusDocument {
-    fn of(monitor: &Monitor) -> Self {
-        let resources: Vec<ResourcePart> = monitor
-            .resources()
-            .into_iter()
-            .map(ResourcePart::of)
-            .collect();
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
-            cluster: monitor.cluster().map(|(url, id)| ClusterPart {
-                id: id.to_string(),
-                url: url.to_owned(),
-            }),
-            uptime_seconds: age(monitor.started()).map_or(0, |age| age as u64),
-            synced: monitor.is_synced(),
-            secrets: match monitor.secrets() {
-                Secrets::Redacted => "redacted",
-                Secrets::Plain => "plain",
-            },
-            configuration: monitor.configuration(),
-            designs: (monitor.designs().into_iter())
-                .map(|(design, count)| (design.to_string(), count))
-                .collect(),
-            objects: resources.iter().map(|resource| resource.objects).sum(),
-            resources,
-            sinks: monitor.sinks().into_iter().map(SinkPart::of).collect(),
-            fingerprints: monitor
-                .fingerprint_engine()
-                .as_deref()
-                .map(FingerprintsPart::of),
-        }
-    }
-}
-
-impl ResourcePart {
-    fn of(snapshot: ResourceSnapshot) -> Self {
-        let gvk = &snapshot.resource.gvk;
-        Self {
-            resource: snapshot.resource.id().to_string(),
-            group: gvk.group.clone(),
-            version: gvk.version.clone(),
-            kind: gvk.kind.clone(),
-            state: snapshot.state.as_str(),
-            since: Timestamp::try_from(snapshot.since).ok(),
-            synced: snapshot.synced,
-            stale: snapshot.stale,
-            tier: snapshot.tier.as_str(),
-            objects: snapshot.objects,
-            events: snapshot.events,
-            bytes: snapshot.bytes,
-            last_event_age_seconds: snapshot.last_event.and_then(age),
-            restarts: snapshot.restarts,
-            malformed: snapshot.malformed,
-            owed: snapshot.owed,
-            verified: snapshot.verified.map(|last| VerifiedPart {
-                at: Timestamp::try_from(last.at).ok(),
-                objects: last.objects,
-                missing: last.missing,
-                extra: last.extra,
-                other_version: last.other,
-                names: last.names,
-                checks: snapshot.checks,
-                drift_in_all: snapshot.drift,
-            }),
-            last_error: snapshot.last_error,
-        }
-    }
-}
-
-impl SinkPart {
-    fn of(snapshot: SinkSnapshot) -> Self {
-        let SinkSnapshot { status, outbox } = snapshot;
-        Self {
-            sink: status.name().to_owned(),
-            state: status.state().as_str(),
-            since: Timestamp::try_from(status.since()).ok(),
-            published: status.published.value(),
-            published_bytes: status.published_bytes.value(),
-            retries: status.retries.value(),
-            rejected: status.rejected.value(),
-            cut: status.cut.value(),
-            last_error: status.last_error(),
-            outbox: OutboxPart {
-                queued_bytes: outbox.queued_bytes,
-                in_flight_bytes: outbox.in_flight_bytes,
-                waiting: outbox.waiting,
-                refused: status.refused.value(),
-            },
-        }
-    }
-}
-
-fn age(then: SystemTime) -> Option<f64> {
-    then.elapsed().ok().map(|age| age.as_secs_f64())
 }

@@ -7,9 +7,9 @@ use meshsync::{Endpoints, MeshSync, parse_source};
 use tempfile::TempDir;
 
 use super::args::{self, DiffArgs};
-use super::output;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
+use crate::output;
 use crate::{pipeline, signals};
 
 /// Prints what two states do not have in common.

@@ -6,8 +6,8 @@ use meshsync::store::{Filter, Store, StoredObject};
 use serde::Deserialize;
 
 use super::args::{GetArgs, Output};
-use super::output;
 use crate::failure::Failure;
+use crate::output;
 
 /// Prints objects of a store.
 pub(crate) fn get(args: &GetArgs) -> Result<(), Failure> {

@@ -6,8 +6,8 @@ use meshsync::jetstream::{Events, From, Past, Subject};
 use serde::Deserialize;
 
 use super::args::HistoryArgs;
-use super::output;
 use crate::failure::Failure;
+use crate::output;
 
 /// Prints what happened to an object.
 pub(crate) async fn history(args: HistoryArgs) -> Result<(), Failure> {

@@ -5,7 +5,6 @@ mod diff;
 mod flush;
 mod get;
 mod history;
-mod output;
 mod replicate;
 mod sql;
 mod tail;

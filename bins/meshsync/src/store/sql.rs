@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use meshsync::store::Store;
 
 use super::args::SqlArgs;
-use super::output;
 use crate::failure::Failure;
+use crate::output;
 
 /// Prints what a query finds.
 pub(crate) fn sql(args: &SqlArgs) -> Result<(), Failure> {

@@ -6,9 +6,9 @@ use meshsync::jetstream::{Events, Past, Subject};
 
 use super::args::TailArgs;
 use super::history::{is_of_kind, line};
-use super::output;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
+use crate::output;
 use crate::signals;
 
 /// Prints what happens until told to stop.

@@ -8,5 +8,6 @@ mod fingerprint;
 mod kills;
 mod run;
 mod snapshot;
+mod status;
 mod store;
 mod support;

@@ -336,3 +336,42 @@ proptest! {
         prop_assert_eq!(outbox.queued_bytes(), 0);
     }
 }
+
+#[test]
+fn what_waits_longest_is_known_by_resource_until_it_is_confirmed() {
+    let at = |us| Received::from_micros(us);
+    let others = Arc::new(Resource::new(Gvk::new("", "v1", "Node"), "nodes", false));
+    let node = Arc::new(ObjectKey {
+        resource: ResourceId::new("", "nodes").into(),
+        namespace: None,
+        name: "x".into(),
+    });
+    let since = |outbox: &Outbox| {
+        let since = outbox.pending_since().into_iter();
+        let named = since.map(|(resource, at)| (resource.map(|r| r.plural.clone()), at));
+        named.collect::<BTreeMap<_, _>>()
+    };
+    let (pods, nodes) = (Some("pods".to_owned()), Some("nodes".to_owned()));
+    let mut outbox = Outbox::new(1 << 20);
+    assert!(outbox.pending_since().is_empty());
+    for (us, name) in [(5, "a"), (7, "b"), (9, "a")] {
+        outbox.received(at(us));
+        outbox.offer(&resource(), &key(name), state(true, "s"));
+    }
+    outbox.received(at(11));
+    outbox.offer(&others, &node, state(true, "n"));
+    let expected = BTreeMap::from([(pods.clone(), at(5)), (nodes, at(11))]);
+    assert_eq!(
+        since(&outbox),
+        expected,
+        "a newer state lacks as long as the one before"
+    );
+
+    let batch = outbox.take(usize::MAX);
+    assert_eq!(batch.received, [Some(at(5)), Some(at(7)), Some(at(11))]);
+    assert_eq!(since(&outbox), expected, "in flight is not confirmed");
+    outbox.received(at(20));
+    outbox.offer(&resource(), &key("c"), state(true, "s"));
+    outbox.commit(&batch);
+    assert_eq!(since(&outbox), BTreeMap::from([(pods, at(20))]));
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use meshsync_discovery::{NamespaceSelection, Selection};
 use meshsync_informer::{Connection, Control, Listener, Tap};
 use meshsync_model::{Context, Object, ObjectRef, ResourceId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::WatchList;
 
@@ -19,7 +19,8 @@ const GROUPS: [&str; 2] = ["meshery.io", "meshery.layer5.io"];
 
 /// Where the configuration in force comes from, and what is wrong with a newer
 /// one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigurationStatus {
     /// `defaults`, or the resource whose list is in force.
