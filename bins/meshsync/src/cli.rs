@@ -419,6 +419,8 @@ pub(crate) enum WireArg {
     Corrected,
     /// Byte for byte as the original
     Exact,
+    /// Corrected, and annotations as they are and not escaped twice
+    Decoded,
 }
 
 impl From<SecretsArg> for Secrets {
@@ -435,6 +437,7 @@ impl From<WireArg> for Fidelity {
         match arg {
             WireArg::Corrected => Self::Corrected,
             WireArg::Exact => Self::Exact,
+            WireArg::Decoded => Self::Decoded,
         }
     }
 }

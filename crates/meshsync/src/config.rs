@@ -28,7 +28,7 @@ use meshsync_model::{ClusterId, Secrets};
 /// | `depth` | `presence`, `standard`, `full` | [`Preset`] |
 /// | `tiers` | list of `PATTERN=TIER`, `PATTERN@NAMESPACE=TIER` | [`TierRule`] |
 /// | `secrets` | `redacted`, `plain` | [`Builder::secrets`](crate::Builder::secrets) |
-/// | `mesheryWire` | `corrected`, `exact` | [`Builder::meshery_wire`](crate::Builder::meshery_wire) |
+/// | `mesheryWire` | `corrected`, `exact`, `decoded` | [`Builder::meshery_wire`](crate::Builder::meshery_wire) |
 /// | `outboxBytes` | number of bytes | [`Builder::outbox_bytes`](crate::Builder::outbox_bytes) |
 /// | `verifyInterval` | duration such as `10m` | [`Builder::verify_interval`](crate::Builder::verify_interval) |
 /// | `clusterId` | text | [`Builder::cluster_id`](crate::Builder::cluster_id) |

@@ -173,6 +173,7 @@ impl Flags {
                 &[
                     ("corrected", Fidelity::Corrected),
                     ("exact", Fidelity::Exact),
+                    ("decoded", Fidelity::Decoded),
                 ],
             )
             .map(|fidelity| self.fidelity = fidelity),

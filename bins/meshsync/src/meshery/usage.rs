@@ -41,7 +41,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     (
         "meshery-wire",
         "string",
-        "messages corrected, or byte for byte as the original's: exact (default corrected)",
+        "messages corrected, byte for byte as the original's: exact, or with annotations escaped once: decoded (default corrected)",
     ),
     ("output", "string", "broker or file (default broker)"),
     (

@@ -84,6 +84,30 @@ fn the_corrected_dialect_differs_in_what_is_documented_alone() {
 }
 
 #[test]
+fn the_decoded_dialect_is_the_corrected_one_with_values_as_they_are() {
+    for (name, event) in MESSAGES {
+        let made = golden_message(name, event, Fidelity::Decoded, Secrets::Plain);
+        checked(&made);
+        let corrected = golden_message(name, event, Fidelity::Corrected, Secrets::Plain);
+        let mut expected: Value = serde_json::from_str(&corrected).unwrap();
+        for pairs in ["labels", "annotations"] {
+            let pairs = expected["Object"]["metadata"].get_mut(pairs);
+            for pair in pairs.and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(Value::String(value)) = pair.get_mut("value") {
+                    *value = serde_json::from_str(&format!("\"{value}\"")).unwrap();
+                }
+            }
+        }
+        let made: Value = serde_json::from_str(&made).unwrap();
+        assert_eq!(made, expected, "{name} {event}");
+    }
+    let made = golden_message("deploy", "ADDED", Fidelity::Decoded, Secrets::Plain);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let note = &made["Object"]["metadata"]["annotations"][2];
+    assert_eq!(note["value"], "a<b \"q\" \\ tab\t é");
+}
+
+#[test]
 fn secrets_are_redacted_in_both_dialects() {
     let expected = golden("secret.ADDED.json").replace(
         r#"{\"password\":\"cGFzc3dvcmQ=\",\"username\":\"YWRtaW4=\"}"#,

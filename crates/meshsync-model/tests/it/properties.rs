@@ -151,14 +151,16 @@ proptest! {
         let map = Tree::Object(pairs.iter().map(|(k, v)| (k.clone(), Tree::Text(v.clone()))).collect());
         let raw = format!(r#"{{"metadata":{{"labels":{0},"annotations":{0}}}}}"#, map.text(style));
         let sorted: std::collections::BTreeMap<_, _> = pairs.into_iter().collect();
-        let expected: Vec<_> = sorted
-            .into_iter()
+        let escaped: Vec<_> = sorted
+            .iter()
             .map(|(key, value)| {
-                let value = go_string(&value);
-                (key, value[1..value.len() - 1].to_owned())
+                let value = go_string(value);
+                (key.clone(), value[1..value.len() - 1].to_owned())
             })
             .collect();
+        let decoded: Vec<_> = sorted.into_iter().collect();
         for (fidelity, secrets) in DIALECTS {
+            let expected = if fidelity == Fidelity::Decoded { &decoded } else { &escaped };
             let mut encoder = Encoder::new(fidelity, secrets);
             let object = added(&mut encoder, &resource("v1", "Pod"), &raw);
             for field in ["labels", "annotations"] {
@@ -171,7 +173,7 @@ proptest! {
                         (part("key"), part("value"))
                     })
                     .collect();
-                prop_assert_eq!(&found, &expected);
+                prop_assert_eq!(&found, expected);
             }
         }
     }
@@ -230,7 +232,7 @@ proptest! {
             serde_json::to_string(field).unwrap(),
             held.text(style),
         );
-        for fidelity in [Fidelity::Exact, Fidelity::Corrected] {
+        for fidelity in [Fidelity::Exact, Fidelity::Corrected, Fidelity::Decoded] {
             let secret = resource("v1", "Secret");
             let object = added(&mut Encoder::new(fidelity, Secrets::Redacted), &secret, &raw);
             prop_assert!(!object.to_string().contains(MARK), "{object}");

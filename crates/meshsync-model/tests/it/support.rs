@@ -6,11 +6,13 @@ use serde_json::{Map, Value};
 
 pub(crate) const CLUSTER: &str = "4ea3c8b1-2f64-4f0e-9d6e-0c2a1f7e5b3d";
 
-pub(crate) const DIALECTS: [(Fidelity, Secrets); 4] = [
+pub(crate) const DIALECTS: [(Fidelity, Secrets); 6] = [
     (Fidelity::Exact, Secrets::Plain),
     (Fidelity::Exact, Secrets::Redacted),
     (Fidelity::Corrected, Secrets::Plain),
     (Fidelity::Corrected, Secrets::Redacted),
+    (Fidelity::Decoded, Secrets::Plain),
+    (Fidelity::Decoded, Secrets::Redacted),
 ];
 
 /// A resource by `apiVersion` and kind; the rest of it has no part in a message.

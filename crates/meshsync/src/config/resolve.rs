@@ -211,7 +211,8 @@ fn meshery_wire(text: &str) -> Result<Fidelity, String> {
     match text {
         "corrected" => Ok(Fidelity::Corrected),
         "exact" => Ok(Fidelity::Exact),
-        _ => Err(format!("{text:?} is neither corrected nor exact")),
+        "decoded" => Ok(Fidelity::Decoded),
+        _ => Err(format!("{text:?} is none of corrected, exact, decoded")),
     }
 }
 

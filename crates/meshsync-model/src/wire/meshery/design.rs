@@ -10,7 +10,7 @@ pub(super) const LABEL: &str = "design.meshery.io/id";
 pub(super) fn push(out: &mut Vec<u8>, fidelity: Fidelity, label: Option<&str>) {
     let id = match fidelity {
         Fidelity::Exact => label.map(bytes_as_uuid),
-        Fidelity::Corrected => label.and_then(parse_uuid),
+        Fidelity::Corrected | Fidelity::Decoded => label.and_then(parse_uuid),
     };
     match id {
         Some(id) => push_uuid(out, id),

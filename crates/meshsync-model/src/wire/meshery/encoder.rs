@@ -8,7 +8,7 @@ use crate::{
     Change, ClusterId, Context, Deleted, EventType, Gvk, Member, Object, ObjectRef, Secrets,
 };
 
-/// Which of the two dialects is written.
+/// Which dialect is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Fidelity {
     /// What the Go original writes, its quirks included.
@@ -16,6 +16,10 @@ pub enum Fidelity {
     /// The same with the corrections `docs/WIRE.md` lists.
     #[default]
     Corrected,
+    /// As [`Fidelity::Corrected`], and values of labels and annotations are what they
+    /// say, not how they are escaped. Not beside agents that do otherwise: values are
+    /// part of the server's key.
+    Decoded,
 }
 
 /// Writes changes as Meshery messages. Keep one and reuse it: its scratch memory

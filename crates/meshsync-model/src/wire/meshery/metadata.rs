@@ -2,10 +2,13 @@
 
 use super::canonical::skip;
 use super::encoder::{Encoder, Form, push_string};
-use super::{design, number, string};
+use super::{Fidelity, design, number, string};
 use crate::redact::{PLACEHOLDER, is_last_applied, redacted_last_applied};
 use crate::text::{JsonStr, string_end, value_end};
 use crate::{Member, Object};
+
+type PushRaw = fn(&mut Vec<u8>, &[u8], usize) -> usize;
+type PushText = fn(&mut Vec<u8>, &str);
 
 /// The members of `metadata` that travel; the last of equals.
 #[derive(Default)]
@@ -148,6 +151,13 @@ impl Encoder {
         let Some(raw) = raw.filter(|raw| raw.starts_with('{')) else {
             return;
         };
+        // As they are escaped in canonical form (Q2), and so escaped twice; or once.
+        let (push_raw, push_text): (PushRaw, PushText) = match self.fidelity {
+            Fidelity::Exact | Fidelity::Corrected => {
+                (string::push_raw::<true>, string::push_text::<true>)
+            }
+            Fidelity::Decoded => (string::push_raw::<false>, string::push_text::<false>),
+        };
         let bytes = raw.as_bytes();
         let start = out.len();
         out.extend_from_slice(lead.as_bytes());
@@ -164,13 +174,12 @@ impl Encoder {
             push_optional(out, ",\"key\":", Some(pair.key));
             if let Some(text) = replaced {
                 out.extend_from_slice(b",\"value\":\"");
-                string::push_text::<true>(out, &text);
+                push_text(out, &text);
                 out.push(b'"');
             } else if pair.value != "\"\"" {
-                // Values travel as they are escaped in canonical form (Q2).
                 out.extend_from_slice(b",\"value\":\"");
                 if is_string(&pair.value) {
-                    string::push_raw::<true>(out, bytes, value + 1);
+                    push_raw(out, bytes, value + 1);
                 } else {
                     scratch.push_value(out, pair.value);
                 }
