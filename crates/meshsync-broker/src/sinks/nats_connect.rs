@@ -2,6 +2,7 @@
 //! servers; and what to say when none answers.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions};
@@ -35,6 +36,8 @@ pub(crate) async fn options(url: &NatsUrl) -> Result<ConnectOptions, SinkError> 
         .ping_interval(Duration::from_secs(20))
         .max_reconnects(None);
     if let Some(ca) = &url.options.ca {
+        // The client's own error does not say which file.
+        read("root certificates", ca).await?;
         options = options.add_root_certificates(ca.clone());
     }
     if url
@@ -45,19 +48,17 @@ pub(crate) async fn options(url: &NatsUrl) -> Result<ConnectOptions, SinkError> 
         options = options.require_tls(true);
     }
     if let Some(path) = &url.options.creds {
-        return options.credentials_file(path).await.map_err(|source| {
+        let creds = read("credentials", path).await?;
+        return options.credentials(&creds).map_err(|source| {
             let path = path.display();
             SinkError::unavailable(
-                format!("failed to read the NATS credentials {path}"),
+                format!("failed to understand the NATS credentials {path}"),
                 source,
             )
         });
     }
     if let Some(path) = &url.options.nkey {
-        let seed = tokio::fs::read_to_string(path).await.map_err(|source| {
-            let path = path.display();
-            SinkError::unavailable(format!("failed to read the NATS nkey {path}"), source)
-        })?;
+        let seed = read("nkey", path).await?;
         return Ok(options.nkey(seed.trim().to_owned()));
     }
     Ok(match &url.credentials {
@@ -66,6 +67,13 @@ pub(crate) async fn options(url: &NatsUrl) -> Result<ConnectOptions, SinkError> 
         Credentials::UserPassword(user, password) => {
             options.user_and_password(user.clone(), password.clone())
         }
+    })
+}
+
+async fn read(what: &str, path: &Path) -> Result<String, SinkError> {
+    tokio::fs::read_to_string(path).await.map_err(|source| {
+        let path = path.display();
+        SinkError::unavailable(format!("failed to read the NATS {what} {path}"), source)
     })
 }
 
