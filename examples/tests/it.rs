@@ -24,7 +24,7 @@ mod print_changes;
 #[expect(dead_code, reason = "an example has a main function of its own")]
 mod two_clusters;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 async fn cluster(objects: usize) -> (Sim, ClusterConfig) {
     let sim = Sim::builder()

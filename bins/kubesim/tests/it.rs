@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Far more than a loaded machine needs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 struct Kubesim {
     child: Child,

@@ -13,7 +13,7 @@ use std::{
 
 use meshsync_testkit::{NatsServer, StartError, eventually_blocking};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 fn connect(addr: SocketAddr) -> BufReader<TcpStream> {
     let stream = TcpStream::connect(addr).unwrap();

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::manifests::{items, of_kind, texts};
 
 /// Nothing here takes longer than seconds, but the machine may be busy.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A simulated cluster in which objects were applied, and where RBAC counts. With TLS: kubectl tells
 /// nobody its token without.

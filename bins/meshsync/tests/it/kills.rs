@@ -16,7 +16,7 @@ use tokio::process::Child;
 use crate::support::{Cluster, meshsync, run};
 
 /// Servers have to elect leaders again, on a machine that is busy.
-const DEADLINE: Duration = Duration::from_secs(90);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 type Key = (String, String, String);
 type States = BTreeMap<Key, (String, String)>;

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use meshsync_testkit::{NatsServer, eventually};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -70,7 +72,7 @@ async fn a_second_signal_aborts() {
         .args(["--probes-addr", "none", "--admin-addr", &admin])
         .spawn()
         .unwrap();
-    meshsync_testkit::eventually("much waits", DEADLINE, async || {
+    eventually("much waits", DEADLINE, async || {
         let status = get(&admin, "/status").await?;
         let (_, waiting) = status.split_once("\"queuedBytes\":")?;
         let digits = waiting.split_once(',')?.0;
@@ -129,7 +131,7 @@ async fn probes_and_status_are_served_where_they_were_asked_for() {
         .args(["--probes-addr", &probes, "--admin-addr", &admin])
         .spawn()
         .unwrap();
-    meshsync_testkit::eventually("ready", DEADLINE, async || {
+    eventually("ready", DEADLINE, async || {
         get(&probes, "/readyz")
             .await
             .is_some_and(|answer| answer.contains(" 200 "))
@@ -141,6 +143,66 @@ async fn probes_and_status_are_served_where_they_were_asked_for() {
     assert!(metrics.contains("# EOF"), "{metrics}");
     signal(&child, "-TERM").await;
     assert_eq!(code(&mut child).await, Some(0));
+}
+
+/// Three meanings of being ready, with a broker that is not there at first.
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_means_what_was_asked_for() {
+    let Some(mut nats) = NatsServer::builder().start_or_skip() else {
+        return;
+    };
+    let cluster = Cluster::start(60).await;
+    nats.stop();
+    let start = |ready: &str| {
+        let probes = free_addr();
+        let child = meshsync(&["run", "--source", &cluster.source(), "--sink", &nats.url()])
+            .args(["--probes-addr", &probes, "--admin-addr", "none"])
+            .args(["--ready", ready])
+            .spawn()
+            .unwrap();
+        (child, probes)
+    };
+    let mut agents = ["started", "synced", "sink"].map(start);
+    let ready = async |probes: &str| {
+        let answer = get(probes, "/readyz").await;
+        answer.map(|answer| answer.contains(" 200 "))
+    };
+    let [started, synced, sink] = &agents;
+    eventually("started is enough", DEADLINE, async || {
+        ready(&started.1).await == Some(true)
+    })
+    .await;
+    for (_, probes) in [synced, sink] {
+        eventually("it answers", DEADLINE, async || {
+            ready(probes).await.is_some()
+        })
+        .await;
+        assert_eq!(ready(probes).await, Some(false), "without a broker");
+    }
+    nats.restart().unwrap();
+    for (_, probes) in [synced, sink] {
+        eventually("ready", DEADLINE, async || {
+            ready(probes).await == Some(true)
+        })
+        .await;
+    }
+    nats.stop();
+    cluster
+        .sim
+        .apply(json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "while-away", "namespace": "default"},
+        }))
+        .unwrap();
+    eventually("a sink that is away is not ready", DEADLINE, async || {
+        ready(&sink.1).await == Some(false)
+    })
+    .await;
+    assert_eq!(ready(&synced.1).await, Some(true), "it was in sync once");
+    for (child, _) in &mut agents {
+        signal(child, "-KILL").await;
+        child.wait().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, Command};
 
 /// Nothing here takes longer than seconds, but the machine may be busy.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
 /// What the known Secret of a [`Cluster`] keeps.
 pub(crate) const SECRET_VALUE: &str = "correct horse battery staple";

@@ -1,6 +1,7 @@
 //! The process: command line, exit codes, probes.
 
-use meshsync_testkit::eventually;
+use meshsync_sim::{Generate, Sim};
+use meshsync_testkit::{NatsServer, eventually};
 use tokio::process::Command;
 
 use crate::support::{DEADLINE, World, ended, meshery_meshsync};
@@ -92,6 +93,41 @@ async fn u20_readiness_waits_for_the_broker_and_stays() {
     .await;
     assert_eq!(agent.probe("/readyz").await, 200);
     assert_eq!(agent.stop().await, Some(0));
+}
+
+/// What is no part of `BROKER_URL` comes in variables of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_nkey_is_taken_from_the_file_that_the_variable_names() {
+    let user = nkeys::KeyPair::new_user();
+    let users = format!(
+        "authorization {{ users: [ {{ nkey: {} }} ] }}",
+        user.public_key()
+    );
+    let Some(nats) = NatsServer::builder().config(&users).start_or_skip() else {
+        return;
+    };
+    let sim = Sim::builder().generate(Generate::objects(60));
+    let world = World::with(sim, nats).await.unwrap();
+    let url = world.nats.url();
+    std::fs::write(world.path("seed"), user.seed().unwrap()).unwrap();
+    let seed = world.path("seed").display().to_string();
+    let with = [("BROKER_URL", url.as_str()), ("BROKER_NKEY", seed.as_str())];
+    let agent = world.run_with(&[], &with);
+    agent.synced().await;
+    assert_eq!(agent.stop().await, Some(0));
+
+    let none = world.path("none").display().to_string();
+    for variable in ["BROKER_NKEY", "BROKER_CREDS", "BROKER_CA"] {
+        let with = [("BROKER_URL", url.as_str()), (variable, none.as_str())];
+        let agent = world.run_with(&[], &with);
+        eventually("the file that is missing shows", DEADLINE, async || {
+            let status = agent.status().await;
+            let error = status["sinks"][0]["lastError"].as_str()?.to_owned();
+            error.contains(&none).then_some(())
+        })
+        .await;
+        assert_eq!(agent.stop().await, Some(0));
+    }
 }
 
 /// T2: the Server and the operator look for us by name.

@@ -139,6 +139,44 @@ async fn a_log_is_followed_and_ended() {
     assert_eq!(agent.stop().await, Some(0));
 }
 
+/// D50: the original's sessions have no limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_32_sessions_at_most() {
+    const MAX: usize = 32;
+    let Some((_world, agent, server)) = started(&[]).await else {
+        return;
+    };
+    let subject = |id: &str| format!("exec.agile-otter.{POD}.nginx.{id}");
+    let mut active = subscribe(&server, "active_sessions.exec").await;
+    for n in 0..MAX {
+        let id = json!({"id": format!("s{n}")});
+        server.request("exec-request", target(&id)).await;
+    }
+    let full = next(&mut active, |list| {
+        list["Object"]
+            .as_array()
+            .is_some_and(|list| list.len() == MAX)
+    });
+    full.await;
+    let mut output = subscribe(&server, &subject("one-more")).await;
+    let one_more = json!({"id": "one-more"});
+    server.request("exec-request", target(&one_more)).await;
+    let refused = next(&mut output, |message| message["ObjectType"] == "error").await;
+    let problem = refused["Object"].as_str().unwrap();
+    assert_eq!(problem, "there are 32 sessions already");
+
+    // Where one ends there is room for another.
+    let stop = json!({"id": "s0", "stop": true});
+    server.request("exec-request", target(&stop)).await;
+    meshsync_testkit::eventually("room", DEADLINE, async || {
+        server.request("exec-request", target(&one_more)).await;
+        let answer = next(&mut output, |_| true).await;
+        (answer["ObjectType"] == "exec-output").then_some(())
+    })
+    .await;
+    assert_eq!(agent.stop().await, Some(0));
+}
+
 /// D49, D73: off is off, and another namespace is another namespace.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_given_only_where_they_are_allowed() {

@@ -19,7 +19,7 @@ use super::{
 use crate::tool;
 
 /// Starting takes some 30 ms; the rest is for a machine that is busy compiling.
-const START_DEADLINE: Duration = Duration::from_secs(20);
+const START_DEADLINE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -12,6 +12,8 @@ pub(crate) mod live;
 pub(crate) mod requests;
 #[cfg(feature = "nats")]
 mod sessions;
+#[cfg(feature = "nats")]
+mod ticker;
 mod watch_list;
 
 pub use defaults::{meshery_selection, meshery_selection_of_everything};

@@ -10,10 +10,10 @@ use meshsync_model::error_chain;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::requests::RequestOptions;
+use super::ticker::Ticker;
 
 const LOGS_SUBJECT: &str = "meshery.meshsync.logs";
 const ACTIVE_SUBJECT: &str = "active_sessions.exec";
@@ -25,11 +25,6 @@ const SHELL_BYTES_MAX: usize = 1024;
 /// A shell that nobody types into and that says nothing is ended.
 const SHELL_IDLE: Duration = Duration::from_secs(3600);
 
-/// How often the list of sessions is published once somebody asked, and for how
-/// long after the last time.
-const TICK: Duration = Duration::from_secs(10);
-const TICKS_FOR: Duration = Duration::from_secs(600);
-
 /// All sessions of one pipeline.
 pub(super) struct Sessions {
     link: Link,
@@ -39,8 +34,7 @@ pub(super) struct Sessions {
     sessions_max: usize,
     running: BTreeMap<String, CancellationToken>,
     tasks: JoinSet<String>,
-    /// When the list is published next, and until when.
-    ticking: Option<(Instant, Instant)>,
+    ticker: Ticker,
 }
 
 impl Sessions {
@@ -53,18 +47,12 @@ impl Sessions {
             sessions_max: options.sessions_max,
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
-            ticking: None,
+            ticker: Ticker::default(),
         }
     }
 
     /// Does the next thing that is due by itself. Can be dropped half-way.
     pub(super) async fn turn(&mut self) {
-        let tick = async {
-            match self.ticking {
-                Some((next, _)) => tokio::time::sleep_until(next).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => match ended {
                 Ok(id) => drop(self.running.remove(&id)),
@@ -74,22 +62,13 @@ impl Sessions {
                     self.running.retain(|_, stop| !stop.is_cancelled());
                 }
             },
-            () = tick => {
-                let now = Instant::now();
-                self.ticking = self
-                    .ticking
-                    .filter(|(_, until)| now < *until)
-                    .map(|(_, until)| (now + TICK, until));
-                self.publish_active().await;
-            }
+            () = self.ticker.tick() => self.publish_active().await,
         }
     }
 
     /// Publishes the list of sessions from now on for a while.
     pub(super) fn tick(&mut self) {
-        let now = Instant::now();
-        let next = self.ticking.map_or(now + TICK, |(next, _)| next);
-        self.ticking = Some((next, now + TICKS_FOR));
+        self.ticker.ask();
     }
 
     /// Begins or ends following a log.

@@ -5,7 +5,7 @@ use super::*;
 use crate::MeshSync;
 
 /// Nothing here takes this long unless it is broken.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 fn builder(sim: &Sim) -> Builder {
     MeshSync::builder().cluster(ClusterConfig::Text(sim.kubeconfig()))

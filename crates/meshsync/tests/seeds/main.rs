@@ -31,7 +31,7 @@ const SEEDS: u64 = 200;
 const FAULTS: u64 = 50;
 
 /// Nothing takes this long unless it is broken.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Most of a seed's time is spent waiting for back-offs and time-outs, so that
 /// more seeds than cores run at once.
