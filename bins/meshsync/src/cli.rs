@@ -10,6 +10,7 @@ use crate::logging::LogFormat;
 use crate::output::Format;
 use crate::store;
 use crate::values;
+use crate::web::WebArgs;
 
 /// Discover a Kubernetes cluster, keep a live picture of it, and deliver every change.
 #[derive(Debug, Parser)]
@@ -177,6 +178,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) rules: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) web: WebArgs,
+    #[command(flatten)]
     pub(crate) stop: StopArgs,
 }
 
@@ -236,6 +239,13 @@ pub(crate) struct DemoArgs {
     /// shows what happens, and records go to standard output where that is piped
     #[arg(long = "sink", value_name = "URL")]
     pub(crate) sinks: Vec<String>,
+    /// Address for the web page and /status, or `none` [default: 127.0.0.1:11001]. There is no page
+    /// where records go to standard output
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_addr: Option<ListenAddr>,
+    /// Address for /healthz, /livez, /readyz and /metrics, or `none` [default: 127.0.0.1:11000]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) probes_addr: Option<ListenAddr>,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
 }

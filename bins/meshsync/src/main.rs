@@ -17,6 +17,8 @@ mod snapshot;
 mod status;
 mod store;
 mod values;
+#[cfg_attr(not(feature = "web"), path = "no_web.rs")]
+mod web;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use meshsync::Config;
 use crate::cli::RunArgs;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
+use crate::web::Page;
 use crate::{config, fingerprint, pipeline, settings, signals};
 
 /// Observes a cluster until told to stop.
@@ -23,12 +24,15 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     if args.fingerprints || folder.is_some() {
         builder = builder.fingerprints(fingerprint::rule_set(folder)?);
     }
-    let meshsync = settings::sinks(builder, &args.sinks, &file)?
+    let endpoints = settings::endpoints(&args.endpoints, &file);
+    let sinks = args.sinks.urls.iter().map(String::as_str);
+    let sinks = sinks.chain(file.sinks.iter().map(meshsync::SinkUrl::as_str));
+    let page = Page::asked(&args.web, &endpoints, sinks)?;
+    let meshsync = settings::sinks(builder, &args.sinks, &file, page.as_ref())?
         .build()
         .map_err(Failure::configuration)?;
     let handle = meshsync.handle();
-    let endpoints = settings::endpoints(&args.endpoints, &file);
-    let pipeline = Box::pin(pipeline::run(meshsync, endpoints, stop));
+    let pipeline = Box::pin(pipeline::run(meshsync, endpoints, page, stop));
     tokio::select! {
         result = pipeline => result,
         never = fingerprint::follow(folder, &handle) => match never {},

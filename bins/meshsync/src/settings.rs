@@ -12,6 +12,7 @@ use meshsync::{
 
 use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
 use crate::failure::Failure;
+use crate::web::Page;
 
 /// Values of Secrets leave in plain where this is `false`, `0` or `no`.
 pub(crate) const REDACT_SECRETS: &str = "MESHSYNC_REDACT_SECRETS";
@@ -38,6 +39,7 @@ pub(crate) fn sinks(
     mut builder: Builder,
     args: &SinkArgs,
     file: &Config,
+    page: Option<&Page>,
 ) -> Result<Builder, Failure> {
     let mut urls: Vec<&str> = args.urls.iter().map(String::as_str).collect();
     if urls.is_empty() {
@@ -46,16 +48,22 @@ pub(crate) fn sinks(
     let broker = std::env::var(BROKER_URL).unwrap_or_default();
     let mut from = "--sink";
     if urls.is_empty() {
-        urls.push(match broker.trim() {
-            "" => "stdout:",
+        match broker.trim() {
+            // Who wants a page does not want records on top.
+            "" if page.is_some() => {}
+            "" => urls.push("stdout:"),
             url => {
                 from = BROKER_URL;
-                url
+                urls.push(url);
             }
-        });
+        }
     }
     let mut is_asked = false;
     for url in urls {
+        if let Some(page) = page.filter(|page| page.is_at(url)) {
+            builder = page.fill(builder);
+            continue;
+        }
         builder = builder
             .sink_url(url)
             .with_context(|| format!("failed to use {from}"))
@@ -65,6 +73,9 @@ pub(crate) fn sinks(
             is_asked = true;
             builder = builder.requests(options);
         }
+    }
+    if let Some(page) = page.filter(|page| page.is_temporary()) {
+        builder = page.fill(builder);
     }
     if let Some(folder) = &args.state_dir {
         builder = builder.state_dir(folder);
@@ -105,12 +116,18 @@ pub(crate) fn endpoints(args: &EndpointArgs, file: &Config) -> Endpoints {
     }
 }
 
-/// The usual ports, on loopback.
-pub(crate) fn loopback_endpoints() -> Endpoints {
-    let at = |port| Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+/// The usual ports on loopback, unless told otherwise.
+pub(crate) fn loopback_endpoints(
+    probes: Option<ListenAddr>,
+    admin: Option<ListenAddr>,
+) -> Endpoints {
+    let at = |given: Option<ListenAddr>, port| {
+        let usual = Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+        given.map_or(usual, ListenAddr::addr)
+    };
     Endpoints {
-        probes: at(PROBES_PORT),
-        admin: at(ADMIN_PORT),
+        probes: at(probes, PROBES_PORT),
+        admin: at(admin, ADMIN_PORT),
         ..Endpoints::default()
     }
 }

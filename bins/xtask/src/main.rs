@@ -17,6 +17,7 @@ mod stage;
 mod test;
 mod tool;
 mod version;
+mod web;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,8 @@ enum Chore {
     FingerprintEval(fingerprint_eval::Args),
     /// Measure simulator, agent and broker as separate processes, beside a bare client
     Bench(bench::Args),
+    /// Build the web page from web/ into crates/meshsync-web/assets
+    Web(web::Args),
     /// Build the program and write a container image of it, without a container engine
     Image(build_image::Args),
 }
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Soak(args) => soak::run(&args),
         Chore::FingerprintEval(args) => fingerprint_eval::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Web(args) => web::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Image(args) => build_image::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

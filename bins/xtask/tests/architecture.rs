@@ -55,7 +55,10 @@ fn every_rule_catches_its_violation() {
     let broken = Workspace::from([
         (
             "meshsync".to_owned(),
-            package("crates/meshsync/", &["kube", "meshsync-sim"]),
+            package(
+                "crates/meshsync/",
+                &["kube", "meshsync-sim", "meshsync-web"],
+            ),
         ),
         (
             "meshsync-cli".to_owned(),
@@ -70,6 +73,10 @@ fn every_rule_catches_its_violation() {
             package("crates/meshsync-model/", &["anyhow", "tokio-util"]),
         ),
         (
+            "meshsync-web".to_owned(),
+            package("crates/meshsync-web/", &["meshsync"]),
+        ),
+        (
             "meshsync-sim".to_owned(),
             package("crates/meshsync-sim/", &["meshsync-model"]),
         ),
@@ -79,6 +86,7 @@ fn every_rule_catches_its_violation() {
         [
             "meshsync must not depend on kube",
             "meshsync must not depend on meshsync-sim: it is for tests and bins",
+            "meshsync must not depend on meshsync-web: it is on top of everything",
             "meshsync-cli must not depend on async-nats",
             "meshsync-fingerprint must not depend on meshsync: it knows objects and nothing else",
             "meshsync-fingerprint must not depend on tokio: it is pure",
@@ -130,6 +138,7 @@ fn objection(
         ("meshsync-sim", _) if is_ours => Some(": it must not share code with what it tests"),
         ("meshsync-testkit", _) if is_ours => Some(": every crate's tests use it"),
         (_, "meshsync-sim") if is_library => Some(": it is for tests and bins"),
+        (_, "meshsync-web") if is_library => Some(": it is on top of everything"),
         (_, "meshsync-testkit") => Some(": it is for tests"),
         _ => None,
     }

@@ -40,6 +40,12 @@ pub enum StoreError {
     /// A query is none, or may not be run.
     #[error("{0}")]
     Query(String),
+    /// A reading took longer than it may.
+    #[error("reading the store takes longer than {time_max:?}: narrow the question")]
+    TooLong {
+        /// What it may take.
+        time_max: std::time::Duration,
+    },
     /// A body in the file cannot be read.
     #[error("a body in the store is damaged: remove the store, it is filled again")]
     Damaged,

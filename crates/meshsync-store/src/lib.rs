@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! StoreSink   ──┐                        ┌── objects   get, diff
-//! replicate() ──┴─► Store (one writer) ──┴── query     SQL, read-only
+//! replicate() ──┴─► Store (one writer) ──┼── query     SQL, read-only
+//!                                        └── page, counts, detail, region   the page
 //! ```
 //!
 //! # Invariants
@@ -13,6 +14,7 @@
 //! - Bodies are compressed; the SQL function `unpack` gives them back.
 //! - What was not given by the time of a `SYNCED` is gone.
 
+mod browse;
 mod diff;
 mod error;
 #[cfg(feature = "nats")]
@@ -24,6 +26,7 @@ mod sink;
 mod sql;
 mod store;
 
+pub use browse::{Cursor, Detail, Group, Listed, Page, PageQuery, RegionObject, Relative, Within};
 pub use diff::{Difference, diff};
 pub use error::StoreError;
 #[cfg(feature = "nats")]

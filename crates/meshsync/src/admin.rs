@@ -57,6 +57,19 @@ pub struct AdminError {
 pub async fn serve(
     monitor: Monitor,
     endpoints: Endpoints,
+    warn: impl FnMut(AdminError),
+    stop: impl Future<Output = ()> + Send,
+) {
+    serve_with(monitor, endpoints, |admin| admin, warn, stop).await;
+}
+
+/// [`serve`], with more on the administration address: `extend` is given the
+/// routes there, and answers with those that are served. It may add some, and
+/// wrap all of them in what decides who is answered.
+pub async fn serve_with(
+    monitor: Monitor,
+    endpoints: Endpoints,
+    extend: impl FnOnce(Router) -> Router,
     mut warn: impl FnMut(AdminError),
     stop: impl Future<Output = ()> + Send,
 ) {
@@ -68,7 +81,7 @@ pub async fn serve(
             "/healthz /livez /readyz /metrics",
             probes(monitor.clone(), endpoints.ready),
         ),
-        (endpoints.admin, "/status", admin(monitor)),
+        (endpoints.admin, "/status", extend(admin(monitor))),
     ];
     for (addr, paths, router) in routers {
         let Some(addr) = addr else { continue };

@@ -82,7 +82,7 @@ mod state_dir;
 pub mod status;
 
 #[cfg(feature = "admin")]
-pub use admin::{AdminError, Endpoints, Ready, serve};
+pub use admin::{AdminError, Endpoints, Ready, serve, serve_with};
 pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
 #[cfg(feature = "config")]

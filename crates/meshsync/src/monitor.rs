@@ -146,6 +146,11 @@ impl Monitor {
         prints.map_or_else(Arc::default, |prints| prints.verdicts())
     }
 
+    /// Whether anybody asked for [`Monitor::fingerprints`].
+    pub fn has_fingerprints(&self) -> bool {
+        self.shared.prints.is_some()
+    }
+
     pub(crate) fn fingerprint_engine(&self) -> Option<Arc<Fingerprints>> {
         self.shared.prints.clone()
     }

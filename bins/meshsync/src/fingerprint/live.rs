@@ -39,7 +39,7 @@ pub(super) async fn observe(engine: Engine, args: &ClusterArgs) -> Result<Engine
         ..Endpoints::default()
     };
     tokio::select! {
-        result = pipeline::run(meshsync, endpoints, stop) => result?,
+        result = pipeline::run(meshsync, endpoints, None, stop) => result?,
         () = synced => {}
     }
     if !complete.load(std::sync::atomic::Ordering::Relaxed) {

@@ -68,7 +68,7 @@ async fn run(flags: Flags) -> Result<(), Failure> {
         let stop = signals::stop_token(flags.stop_after)?;
         let endpoints = options::endpoints(&flags);
         let meshsync = options::pipeline(&flags)?;
-        pipeline::run(meshsync, endpoints, stop).await
+        pipeline::run(meshsync, endpoints, None, stop).await
     };
     run.await.map_err(Failure::like_the_original)
 }

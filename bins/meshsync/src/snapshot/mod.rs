@@ -46,7 +46,7 @@ pub(crate) async fn snapshot(args: SnapshotArgs, log_format: LogFormat) -> Resul
         }
     };
     tokio::select! {
-        result = pipeline::run(meshsync, endpoints(&args), stop) => result?,
+        result = pipeline::run(meshsync, endpoints(&args), None, stop) => result?,
         () = synced => {}
     }
     let spool = spool.finish()?;

@@ -70,7 +70,7 @@ impl Side {
         };
         let none = Endpoints::default();
         // When it has stopped, everything is written.
-        let running = pipeline::run(meshsync, none, stop);
+        let running = pipeline::run(meshsync, none, None, stop);
         tokio::select! {
             result = running => result?,
             () = synced => {}

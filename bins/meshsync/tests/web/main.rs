@@ -1,0 +1,4 @@
+//! The web page, as it is served by the command: in a browser, and to those who mean no good.
+
+mod browser;
+mod support;
