@@ -21,7 +21,8 @@ export interface Overview {
   version: string;
   cluster: { id: string; url: string } | null;
   uptimeSeconds: number;
-  health: { state: "healthy" | "syncing" | "degraded"; reasons: string[] };
+  health: "starting" | "ok" | "degraded";
+  problems: { area: string; subject: string; message: string; remedy: string }[];
   stats: Stats;
   groups: Group[];
   otherObjects: number;

@@ -95,7 +95,7 @@ function Side() {
 
 function Top() {
   const { data } = useAnswer<OverviewAnswer>("/api/v1/overview", 10_000);
-  const health = data?.health.state;
+  const health = data?.health;
   const isLive = connected.value;
   const synced = stats.value?.synced ?? data?.stats.synced;
   const find = (event: Event) => {

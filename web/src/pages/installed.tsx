@@ -14,6 +14,12 @@ const STATES: Record<Product["state"], [string, string]> = {
   "api-only": ["API only", "calm"],
 };
 
+const VERSIONS: Record<string, string> = {
+  agreed: "agreed by several places",
+  stated: "stated in one place",
+  conflict: "places disagree",
+};
+
 export function Installed() {
   const { data, error } = useAnswer<Products>("/api/v1/fingerprints", 5_000);
   const [text, setText] = useState("");
@@ -96,7 +102,7 @@ function Card({ product }: { product: Product }) {
       <p class="version">
         {product.version ? <b>{product.version}</b> : <span class="dim">version unknown</span>}
         {product.edition && <span class="tag">{product.edition}</span>}
-        {product.version && <small class={product.version_status === "conflict" ? "bad" : "dim"}>{product.version_status}</small>}
+        {product.version && <small class="dim">{VERSIONS[product.version_status] ?? product.version_status}</small>}
       </p>
       {product.conflicts.length > 0 && <p class="bad">Does not go with {product.conflicts.join(", ")}</p>}
       {relations
@@ -123,7 +129,7 @@ function Card({ product }: { product: Product }) {
       )}
       <details>
         <summary>Because</summary>
-        <ul class="because">
+        <ul class="because" tabIndex={0}>
           {product.evidence.map((proof) => (
             <li>
               <span class="tag">{proof.kind}</span> <code>{String(proof.value ?? "")}</code>

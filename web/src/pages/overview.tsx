@@ -29,16 +29,7 @@ export function Overview() {
         )}
       </div>
       {error && <Trouble error={error} />}
-      {data.health.reasons.length > 0 && (
-        <div class="trouble" role="alert">
-          <strong>Not everything is well</strong>
-          <ul>
-            {data.health.reasons.map((reason) => (
-              <li>{reason}</li>
-            ))}
-          </ul>
-        </div>
-      )}
+      {data.problems.length > 0 && <Problems of={data.problems} />}
       <dl class="figures">
         <Figure name="Objects" value={count(stats.objects)} note={`in ${plural(namespaces, "namespace")}`} to={href(["inventory"])} />
         <Figure
@@ -101,6 +92,38 @@ export function Overview() {
         </Card>
       </div>
     </>
+  );
+}
+
+/** So many problems are in full view. */
+const SHOWN = 5;
+
+function Problems({ of }: { of: Answer["problems"] }) {
+  const rest = of.slice(SHOWN);
+  const list = (problems: Answer["problems"]) => (
+    <ul>
+      {problems.map(({ area, subject, message, remedy }) => (
+        <li>
+          <b>
+            {area} {subject}
+          </b>
+          {message && `: ${message}`}
+          <small>{remedy}</small>
+        </li>
+      ))}
+    </ul>
+  );
+  return (
+    <div class="trouble" role="alert">
+      <strong>{of.length === 1 ? "One thing is wrong" : `${of.length} things are wrong`}</strong>
+      {list(of.slice(0, SHOWN))}
+      {rest.length > 0 && (
+        <details>
+          <summary>{`${rest.length} more`}</summary>
+          {list(rest)}
+        </details>
+      )}
+    </div>
   );
 }
 

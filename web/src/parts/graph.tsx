@@ -8,7 +8,7 @@ import { href, objectHref } from "../router";
 const WIDTH = 190;
 const HEIGHT = 46;
 /** Beyond this a drawing is cut into rows of what hangs together. */
-const ROW_MAX = 1500;
+const ROW_MAX = 1250;
 
 interface Placed extends GraphNode {
   x: number;
@@ -17,6 +17,8 @@ interface Placed extends GraphNode {
 
 interface Line extends GraphEdge {
   path: string;
+  /** Drawn only while one of its ends is looked at. */
+  shy?: boolean;
 }
 
 interface Drawing {
@@ -57,7 +59,7 @@ export function Topology({ graph, hidden }: { graph: Graph; hidden: ReadonlySet<
             </marker>
           </defs>
           {drawing.lines.map((line) => (
-            <path class={`line ${line.why} ${near === line.from || near === line.to ? "lit" : ""}`} d={line.path} marker-end="url(#tip)">
+            <path class={`line ${line.why} ${line.shy ? "shy" : ""} ${near === line.from || near === line.to ? "lit" : ""}`} d={line.path} marker-end="url(#tip)">
               <title>{`${names.get(line.from)?.name} – ${line.why} → ${names.get(line.to)?.name}`}</title>
             </path>
           ))}
@@ -100,9 +102,18 @@ export function Topology({ graph, hidden }: { graph: Graph; hidden: ReadonlySet<
   );
 }
 
+/** So many that use one thing: their lines would tie everything together. */
+const SHARED_MIN = 4;
+
 /** Lays out what hangs together, each for itself, and puts that in rows. */
 function draw(graph: Graph, hidden: ReadonlySet<string>): Drawing {
-  const edges = graph.edges.filter((edge) => !hidden.has(edge.why));
+  const visible = graph.edges.filter((edge) => !hidden.has(edge.why));
+  const users = new Map<number, number>();
+  for (const edge of visible) {
+    if (edge.why === "mount" || edge.why === "account") users.set(edge.to, (users.get(edge.to) ?? 0) + 1);
+  }
+  const isShared = (edge: GraphEdge) => (edge.why === "mount" || edge.why === "account") && (users.get(edge.to) ?? 0) >= SHARED_MIN;
+  const edges = visible.filter((edge) => !isShared(edge));
   const parts = components(graph.nodes, edges);
   const nodes: Placed[] = [];
   const lines: Line[] = [];
@@ -118,6 +129,17 @@ function draw(graph: Graph, hidden: ReadonlySet<string>): Drawing {
     left += laid.width + 28;
     width = Math.max(width, left);
     rowHeight = Math.max(rowHeight, laid.height);
+  }
+  const at = new Map(nodes.map((node) => [node.id, node]));
+  for (const edge of visible.filter(isShared)) {
+    const [from, to] = [at.get(edge.from), at.get(edge.to)];
+    if (!from || !to) continue;
+    const [x, left] = to.x >= from.x ? [from.x + WIDTH / 2, to.x - WIDTH / 2] : [from.x - WIDTH / 2, to.x + WIDTH / 2];
+    const points = [
+      { x, y: from.y },
+      { x: left, y: to.y },
+    ];
+    lines.push({ ...edge, path: curve(points), shy: true });
   }
   return { nodes, lines, width, height: top + rowHeight };
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use meshsync::{Health, Problem};
+use meshsync::status::{Health, Problem};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
