@@ -41,6 +41,7 @@
 
 mod catalog;
 mod plan;
+mod rbac;
 mod selection;
 
 pub use catalog::{
@@ -49,6 +50,7 @@ pub use catalog::{
     Unavailable,
 };
 pub use plan::{Delta, WatchPlan};
+pub use rbac::{Grants, Manifests, Place, Subject};
 pub use selection::{
     Decision, Depth, EventRule, Events, Managed, NamespaceError, NamespaceSelection, Pattern,
     PatternError, PatternProblem, Preset, PresetError, Reason, ResourceDepth, Selection, TierRule,

@@ -106,6 +106,26 @@ pub(crate) async fn get(
     if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
         request.headers_mut().insert(header::IF_NONE_MATCH, etag);
     }
+    send(client, path_and_query, request).await
+}
+
+/// Sends a document that is answered and kept by nobody, such as a review, and
+/// reads the answer.
+pub(crate) async fn ask(client: &Client, path: &str, body: String) -> Result<Bytes, RequestError> {
+    let request = Request::post(path)
+        .header(header::USER_AGENT, USER_AGENT)
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.into_bytes()))
+        .map_err(|error| RequestError::failed(path, error))?;
+    read(send(client, path, request).await?, path).await
+}
+
+async fn send(
+    client: &Client,
+    path_and_query: &str,
+    request: Request<Body>,
+) -> Result<Response<Body>, RequestError> {
     let response = tokio::time::timeout(HEAD_TIMEOUT, client.send(request))
         .await
         .map_err(|elapsed| RequestError::failed(path_and_query, elapsed))?

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use meshsync_discovery::{Catalog, Freshness, Pattern, Selection, WatchPlan};
 use meshsync_model::{ClusterId, Resource, ResourceId};
 use tokio::sync::{Notify, Semaphore};
@@ -11,21 +14,26 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::members::{After, Member, Parted};
 use self::missing::Missing;
 pub use self::taps::{Listener, Tap};
 use self::taps::{Shared, Taps};
+use crate::access::Survey;
 use crate::api::RequestError;
 use crate::client::Connection;
 use crate::control::{Controlled, Reading};
 use crate::discover::Discovery;
-use crate::picture::Graves;
+use crate::picture::{Estate, Graves};
 use crate::status::StatusBoard;
-use crate::task::{Orders, Setup, Task, orders};
+use crate::task::{End, Refused, Setup, Task, orders};
 use crate::timing::Timing;
 use crate::{Deliver, Remembered, VerifyConfig};
 
+mod members;
 mod missing;
+mod permissions;
 mod taps;
+mod together;
 
 /// How many initial lists run at once. Each costs the server a worker and us a
 /// connection's buffers; more make nothing faster.
@@ -75,7 +83,6 @@ pub struct FleetConfig {
 
 /// Observes a cluster: discovers what it serves, and runs one task per resource
 /// of the plan. Plans change without disturbing tasks they do not concern.
-#[derive(Debug)]
 pub struct Fleet {
     connection: Connection,
     scope: ClusterId,
@@ -89,8 +96,16 @@ pub struct Fleet {
     board: Arc<StatusBoard>,
     plan: WatchPlan,
     members: HashMap<ResourceId, Member>,
-    by_task: HashMap<Id, ResourceId>,
-    tasks: JoinSet<Graves>,
+    /// Whose a task is: the resource's own, or that of one of its namespaces.
+    by_task: HashMap<Id, (ResourceId, Option<String>)>,
+    tasks: JoinSet<End>,
+    /// Rung when something is refused, or what is permitted may have changed.
+    refused: Arc<Notify>,
+    survey: Option<BoxFuture<'static, Survey>>,
+    /// When the last survey was complete.
+    surveyed: Option<Instant>,
+    /// Objects that are on their way from one task to others.
+    parting: FuturesUnordered<BoxFuture<'static, Parted>>,
     /// How often a resource's task panicked.
     panics: HashMap<ResourceId, u32>,
     /// Resources of the plan that discovery no longer names.
@@ -100,14 +115,12 @@ pub struct Fleet {
     stop: CancellationToken,
 }
 
-#[derive(Debug)]
-struct Member {
-    retire: CancellationToken,
-    unselected: CancellationToken,
-    hand_over: CancellationToken,
-    orders: Orders,
-    /// What takes its place when it has retired.
-    then: Option<Resource>,
+impl std::fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fleet")
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Fleet {
@@ -131,6 +144,10 @@ impl Fleet {
             members: HashMap::new(),
             by_task: HashMap::new(),
             tasks: JoinSet::new(),
+            refused: Arc::new(Notify::new()),
+            survey: None,
+            surveyed: None,
+            parting: FuturesUnordered::new(),
             panics: HashMap::new(),
             missing: Missing::default(),
             lists: Arc::new(Semaphore::new(LISTS_IN_FLIGHT_MAX)),
@@ -166,7 +183,9 @@ impl Fleet {
         let mut asked = Instant::now();
         let mut alone = false;
         let mut hinted: Option<(Instant, usize)> = None;
+        let mut refused = None;
         loop {
+            let survey_due = self.survey_due(refused);
             let due = match hinted {
                 Some((since, delay)) => since + HINT_DELAYS[delay],
                 None => asked + DISCOVERY_INTERVAL,
@@ -192,6 +211,25 @@ impl Fleet {
                     } else if let Some(catalog) = discovery.catalog() {
                         self.reconfigured(catalog, &mut deliver);
                     }
+                    continue;
+                }
+                () = self.refused.notified(), if refused.is_none() => {
+                    refused = Some(Instant::now());
+                    continue;
+                }
+                survey = permissions::running(&mut self.survey) => {
+                    self.survey = None;
+                    self.surveyed = Some(Instant::now());
+                    self.permitted(survey);
+                    continue;
+                }
+                Some(parted) = self.parting.next() => {
+                    self.parted(parted, &mut deliver);
+                    continue;
+                }
+                () = permissions::at(survey_due) => {
+                    refused = None;
+                    self.begin_survey();
                     continue;
                 }
                 Some(reading) = self.controlled.readings.recv() => {
@@ -261,9 +299,11 @@ impl Fleet {
         self.plan(catalog, deliver);
         for (id, member) in &self.members {
             if let Some(resource) = self.plan.find(id) {
-                member.orders.view(self.selection.view(resource));
+                member.view(&self.selection.view(resource));
             }
         }
+        // Other namespaces may be wanted.
+        self.refused.notify_one();
     }
 
     /// Shows every object to those who asked.
@@ -272,11 +312,14 @@ impl Fleet {
             let Some(resource) = self.plan.find(id) else {
                 continue;
             };
-            let Some(reader) = (reading.0)(&Arc::new(resource.clone())) else {
-                continue;
-            };
-            if !member.orders.read(reader) {
-                tracing::warn!(resource = %id, "too many readings wait; one leaves it out");
+            let resource = Arc::new(resource.clone());
+            for orders in member.all_orders() {
+                let Some(reader) = (reading.0)(&resource) else {
+                    break;
+                };
+                if !orders.read(reader) {
+                    tracing::warn!(resource = %id, "too many readings wait; one leaves it out");
+                }
             }
         }
     }
@@ -331,8 +374,10 @@ impl Fleet {
                 retire,
                 unselected,
                 hand_over: CancellationToken::new(),
+                part: CancellationToken::new(),
                 graves: Graves::new(),
-                remembered: old.objects,
+                estate: Estate::remembered(old.objects),
+                refused: None,
                 delay: Duration::ZERO,
                 timing: self.timing.clone(),
                 verify: None,
@@ -364,10 +409,10 @@ impl Fleet {
             match self.members.get_mut(&resource.id()) {
                 // The one before is still on its way out.
                 Some(member) => {
-                    member.then = Some(resource.clone());
+                    member.after = After::Start(resource.clone());
                     member.hand_over.cancel();
                 }
-                None => self.start(resource.clone(), deliver(), Graves::new(), Duration::ZERO),
+                None => self.start(resource.clone(), deliver(), End::default(), Duration::ZERO),
             }
         }
     }
@@ -377,8 +422,8 @@ impl Fleet {
             if then.is_some() {
                 member.hand_over.cancel();
             }
-            member.then = then;
-            member.retire.cancel();
+            member.after = then.map_or(After::Nothing, After::Start);
+            member.retire();
         }
     }
 
@@ -386,7 +431,7 @@ impl Fleet {
         &mut self,
         resource: Resource,
         deliver: D,
-        graves: Graves,
+        mut left: End,
         delay: Duration,
     ) {
         let id = resource.id();
@@ -396,13 +441,15 @@ impl Fleet {
         let hand_over = CancellationToken::new();
         let (give, ordered) = orders(self.selection.view(&resource));
         let old = self.remembered.get(&id);
-        let remembered = match old.is_some_and(|old| old.resource.gvk == resource.gvk) {
-            true => self.remembered.remove(&id).map(|old| old.objects),
-            false => None,
-        };
+        if old.is_some_and(|old| old.resource.gvk == resource.gvk)
+            && let Some(old) = self.remembered.remove(&id)
+        {
+            left.estate.join(Estate::remembered(old.objects));
+        }
+        let status = self.board.enter(&resource);
         let task = Task::new(Setup {
             client: self.connection.client.clone(),
-            status: self.board.enter(&resource),
+            status: Arc::clone(&status),
             resource,
             scope: self.scope.clone(),
             ordered,
@@ -414,56 +461,98 @@ impl Fleet {
             retire: retire.clone(),
             unselected: unselected.clone(),
             hand_over: hand_over.clone(),
-            graves,
-            remembered: remembered.unwrap_or_default(),
+            part: CancellationToken::new(),
+            graves: left.graves,
+            estate: left.estate,
+            refused: Some(Refused {
+                ring: Arc::clone(&self.refused),
+                settles: false,
+            }),
             delay,
             timing: self.timing.clone(),
             verify: self.verify.clone(),
         });
         let handle = self.tasks.spawn(task.run());
-        self.by_task.insert(handle.id(), id.clone());
-        let member = Member {
-            retire,
-            unselected,
-            hand_over,
-            orders: give,
-            then: None,
-        };
-        self.members.insert(id, member);
+        self.by_task.insert(handle.id(), (id.clone(), None));
+        self.members.insert(
+            id,
+            Member::new((retire, unselected, hand_over), give, status),
+        );
     }
 
     fn joined<D: Deliver + 'static>(
         &mut self,
-        joined: Result<(Id, Graves), tokio::task::JoinError>,
+        joined: Result<(Id, End), tokio::task::JoinError>,
         deliver: &mut impl FnMut() -> D,
     ) {
         let task = match &joined {
             Ok((task, _)) => *task,
             Err(error) => error.id(),
         };
-        let Some(id) = self.by_task.remove(&task) else {
+        let Some((id, namespace)) = self.by_task.remove(&task) else {
             return;
         };
-        let Some(member) = self.members.remove(&id) else {
+        let Some(member) = self.members.get_mut(&id) else {
             return;
         };
-        self.board.leave(&id);
-        match joined {
-            Ok((_, graves)) => {
-                self.panics.remove(&id);
-                if let Some(resource) = member.then {
-                    self.start(resource, deliver(), graves, Duration::ZERO);
+        let delay = match joined {
+            Ok((_, end)) => {
+                if namespace.is_none() {
+                    self.panics.remove(&id);
                 }
+                member.ended(namespace.as_deref(), end);
+                None
             }
-            // A defect of ours: the resource starts over after a while, the
-            // others go on.
+            // A defect of ours: it starts over after a while, the others go on.
             Err(_) => {
                 let panics = self.panics.entry(id.clone()).or_default();
                 let delay = PANIC_DELAY.saturating_mul(1 << (*panics).min(6));
                 *panics += 1;
-                tracing::error!(resource = %id, ?delay, "the task of a resource panicked; it starts over");
-                if let Some(resource) = self.plan.find(&id).cloned() {
-                    self.start(resource, deliver(), Graves::new(), delay);
+                tracing::error!(
+                    resource = %id, namespace, ?delay,
+                    "the task of a resource panicked; it starts over"
+                );
+                member.ended(namespace.as_deref(), End::default());
+                Some(delay)
+            }
+        };
+        match (delay, namespace) {
+            (Some(delay), Some(namespace)) if !member.is_leaving() => {
+                self.start_part(&id, namespace, Estate::default(), delay, deliver);
+            }
+            (Some(delay), None) => {
+                member.restart(delay);
+                self.ended(&id, deliver);
+            }
+            _ => self.ended(&id, deliver),
+        }
+    }
+
+    /// What happens when a resource's tasks have ended.
+    fn ended<D: Deliver + 'static>(&mut self, id: &ResourceId, deliver: &mut impl FnMut() -> D) {
+        let Some(member) = self.members.get_mut(id) else {
+            return;
+        };
+        if !member.parts.is_empty() {
+            return;
+        }
+        if !member.has_ended {
+            // Only its namespaces' tasks have: what they knew goes back to it.
+            member.take_back();
+            return;
+        }
+        let left = std::mem::take(&mut member.left);
+        let after = std::mem::take(&mut member.after);
+        self.members.remove(id);
+        self.board.leave(id);
+        match after {
+            After::Nothing => {}
+            After::Start(resource) => {
+                self.start(resource, deliver(), left, Duration::ZERO);
+            }
+            After::Restart(delay) => {
+                if let Some(resource) = self.plan.find(id).cloned() {
+                    self.start(resource, deliver(), left, delay);
                 }
             }
         }

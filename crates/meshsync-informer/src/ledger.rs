@@ -19,9 +19,11 @@ mod debts;
 mod digest;
 mod entries;
 mod namespaces;
+mod parts;
 mod texts;
 
 pub use self::digest::Digest;
+pub use self::parts::Known;
 
 /// See the [module](self).
 #[derive(Debug, Default)]

@@ -19,6 +19,7 @@
 //! - A resource that is forbidden, missing or broken affects itself alone.
 //! - No object is kept: memory per object is its ledger entry.
 
+mod access;
 mod api;
 mod chance;
 mod client;
@@ -44,6 +45,7 @@ mod timing;
 mod transport;
 mod verified;
 
+pub use access::{Access, NotSeen};
 pub use api::RequestError;
 pub use client::{ClusterConfig, ConfigError, Connection};
 pub use control::{Busy, Control, Controlled};

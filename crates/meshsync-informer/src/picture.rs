@@ -17,8 +17,10 @@ use crate::status::ResourceStatus;
 use crate::{Deliver, Reader, SinkSet};
 
 use self::designs::Designs;
+pub(crate) use self::estate::Estate;
 
 mod designs;
+mod estate;
 
 /// Turns what a server says into changes for the sinks. Owned by one task.
 #[derive(Debug)]
@@ -69,11 +71,6 @@ impl<D: Deliver> Picture<D> {
         }
     }
 
-    /// Takes over what sinks were given in an earlier life.
-    pub(crate) fn remember(&mut self, remembered: Vec<(OwnedRef, SinkSet)>) {
-        self.remembered = remembered;
-    }
-
     /// Observes other objects, or tells of other changes. Returns whether
     /// everything has to be listed again to get there.
     pub(crate) fn observe(&mut self, view: View) -> bool {
@@ -86,6 +83,11 @@ impl<D: Deliver> Picture<D> {
         self.status.set_tier(view.depth.deepest());
         self.view = view;
         relist
+    }
+
+    /// Whether the server forbids the resource for now.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.status.is_forbidden()
     }
 
     /// Whether there are no objects.
@@ -398,10 +400,15 @@ impl<D: Deliver> Picture<D> {
 
     /// What was given in an earlier life and is not there is told as deleted.
     fn tell_of_remembered(&mut self, reason: Option<Reason>) {
-        if self.remembered.is_empty() {
+        let remembered = std::mem::take(&mut self.remembered);
+        self.bury_remembered(remembered, reason);
+    }
+
+    fn bury_remembered(&mut self, remembered: Vec<(OwnedRef, SinkSet)>, reason: Option<Reason>) {
+        if remembered.is_empty() {
             return;
         }
-        for (object, sinks) in std::mem::take(&mut self.remembered) {
+        for (object, sinks) in remembered {
             // Another object under that name has taken its place at the sink.
             if !self.ledger.has(object.as_ref()) {
                 let grave = Grave {

@@ -8,7 +8,11 @@ use std::time::SystemTime;
 use meshsync_model::{Resource, ResourceId, Tier};
 use tokio::sync::watch;
 
-use crate::Verified;
+use crate::{Access, Verified};
+
+use self::parts::Parts;
+
+mod parts;
 
 /// How a resource is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,9 @@ pub enum ResourceState {
     BackingOff,
     /// The server forbids it to us; it is tried again now and then.
     Forbidden,
+    /// It is observed in some of the namespaces that are wanted; in others it is
+    /// forbidden. See [`ResourceSnapshot::access`].
+    Partial,
     /// The server does not serve it (any more).
     Gone,
 }
@@ -34,6 +41,7 @@ impl ResourceState {
             Self::Live => "live",
             Self::BackingOff => "backing-off",
             Self::Forbidden => "forbidden",
+            Self::Partial => "partial",
             Self::Gone => "gone",
         }
     }
@@ -55,6 +63,8 @@ pub struct ResourceStatus {
     owed: AtomicU64,
     /// Objects per design that Meshery deployed.
     designs: Mutex<BTreeMap<Arc<str>, u64>>,
+    /// Where it is not permitted everywhere.
+    parts: Mutex<Parts>,
     board: watch::Sender<u64>,
 }
 
@@ -90,8 +100,12 @@ pub struct ResourceSnapshot {
     pub stale: bool,
     /// How much of its objects is asked for.
     pub tier: Tier,
+    /// What may be seen of it, where that is not everything.
+    pub access: Option<Arc<Access>>,
     /// How many objects there are.
     pub objects: u64,
+    /// How many of them are kept as they were last seen, for want of permission.
+    pub unseen: u64,
     /// How many changes there were.
     pub events: u64,
     /// How many bytes were read.
@@ -154,12 +168,18 @@ impl ResourceStatus {
             last_event_ms: AtomicU64::new(0),
             owed: AtomicU64::new(0),
             designs: Mutex::default(),
+            parts: Mutex::default(),
             board,
         }
     }
 
-    /// All of it at this moment.
+    /// All of it at this moment, the parts that it is observed in included.
     pub fn snapshot(&self) -> ResourceSnapshot {
+        let own = self.own_snapshot();
+        self.parts().sum(own)
+    }
+
+    fn own_snapshot(&self) -> ResourceSnapshot {
         let details = self.details().clone();
         let last_event_ms = self.last_event_ms.load(Ordering::Relaxed);
         ResourceSnapshot {
@@ -169,7 +189,12 @@ impl ResourceStatus {
             synced: details.synced,
             stale: details.is_stale(),
             tier: details.tier,
+            access: None,
             objects: self.objects.load(Ordering::Relaxed),
+            unseen: match details.state {
+                ResourceState::Forbidden => self.objects.load(Ordering::Relaxed),
+                _ => 0,
+            },
             events: self.events.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             restarts: self.restarts.load(Ordering::Relaxed),
@@ -186,14 +211,16 @@ impl ResourceStatus {
         }
     }
 
-    pub(crate) fn set_state(&self, state: ResourceState) {
+    /// Returns the state it was in.
+    pub(crate) fn set_state(&self, state: ResourceState) -> ResourceState {
         let mut details = self.details();
-        if details.state != state {
-            details.state = state;
+        let before = std::mem::replace(&mut details.state, state);
+        if before != state {
             details.since = SystemTime::now();
             drop(details);
             self.changed();
         }
+        before
     }
 
     /// The first attempt has led somewhere: listed in full, or refused for now.
@@ -276,7 +303,45 @@ impl ResourceStatus {
     }
 
     fn is_settled(&self) -> bool {
-        self.details().settled
+        let settled = self.details().settled;
+        settled && self.parts().are_settled()
+    }
+
+    /// Whether the server answers that it does not serve it; or answers so where
+    /// alone we may ask.
+    fn is_gone(&self) -> bool {
+        let state = self.details().state;
+        state == ResourceState::Gone || self.parts().are_gone()
+    }
+
+    /// Whether the server forbids it for now.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.details().state == ResourceState::Forbidden
+    }
+
+    /// Notes what may be seen of it; nothing where that is everything.
+    pub(crate) fn set_access(&self, access: Option<Access>) {
+        let changed = self.parts().set_access(access);
+        if changed {
+            self.changed();
+        }
+    }
+
+    /// A part of it, in one namespace, with a status that counts towards this one.
+    pub(crate) fn enter_part(&self, namespace: &str) -> Arc<Self> {
+        let part = Arc::new(Self::new(Arc::clone(&self.resource), self.board.clone()));
+        self.parts().enter(namespace, Arc::clone(&part));
+        self.changed();
+        part
+    }
+
+    pub(crate) fn leave_part(&self, namespace: &str) {
+        self.parts().leave(namespace);
+        self.changed();
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -288,6 +353,8 @@ pub struct StatusBoard {
     changes: watch::Sender<u64>,
     /// Groups of which the server could not say what they serve.
     unavailable: Mutex<Vec<String>>,
+    /// Who the server takes us for, once that was of interest.
+    user: Mutex<Option<String>>,
 }
 
 impl Default for StatusBoard {
@@ -296,6 +363,7 @@ impl Default for StatusBoard {
             resources: dashmap::DashMap::new(),
             changes: watch::Sender::new(0),
             unavailable: Mutex::default(),
+            user: Mutex::default(),
         }
     }
 }
@@ -329,6 +397,18 @@ impl StatusBoard {
             .unwrap_or_else(PoisonError::into_inner) = groups;
     }
 
+    /// Who the server takes us for: known once something was forbidden.
+    pub fn user(&self) -> Option<String> {
+        self.user
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_user(&self, user: String) {
+        *self.user.lock().unwrap_or_else(PoisonError::into_inner) = Some(user);
+    }
+
     /// A receiver that changes whenever a resource changes its state.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -345,7 +425,7 @@ impl StatusBoard {
     pub(crate) fn is_gone(&self, resource: &ResourceId) -> bool {
         self.resources
             .get(resource)
-            .is_some_and(|status| status.details().state == ResourceState::Gone)
+            .is_some_and(|status| status.is_gone())
     }
 
     /// Discovery no longer names a resource, and the server does not say that it

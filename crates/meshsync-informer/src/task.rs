@@ -22,20 +22,19 @@ use meshsync_model::{ClusterId, Reason, Resource};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use self::chores::{Chores, Server};
+use self::chores::{Chores, Next, Server};
 use self::orders::Ordered;
-pub(crate) use self::orders::{Orders, orders};
+pub(crate) use self::orders::{Orders, Permit, orders};
 use self::read::{Exchange, Kind};
 use self::verify::Verify;
 use crate::api::{RequestError, get};
 use crate::chance;
-use crate::ledger::OwnedRef;
 use crate::machine::{Answer, Machine, Meaning, Request, Step};
 use crate::mutation::{Mutation, mutated};
-use crate::picture::{Graves, Picture};
+use crate::picture::{Estate, Graves, Picture};
 use crate::status::{ResourceState, ResourceStatus};
 use crate::timing::Timing;
-use crate::{Deliver, Room, SinkSet, VerifyConfig};
+use crate::{Deliver, Room, VerifyConfig};
 
 /// Objects of one page. The server's memory is what it protects; ours holds one
 /// item at a time.
@@ -44,6 +43,10 @@ const PAGE_OBJECTS_MAX: u32 = 500;
 /// A watch is asked to end after this time and up to a half more, so that not
 /// all end at once.
 const WATCH_SECONDS_MIN: u32 = 290;
+
+/// Others observe what may be observed: looked at again after this time, though
+/// nothing but an order changes it.
+const PARKED: Duration = Duration::from_secs(3_600);
 
 /// After this many failures in a row nobody waits for the resource any more.
 const UNSETTLED_FAILURES_MAX: u32 = 4;
@@ -71,15 +74,30 @@ pub(crate) struct Setup<D> {
     pub(crate) unselected: CancellationToken,
     /// Another task waits to take its place: it takes over what is still owed.
     pub(crate) hand_over: CancellationToken,
+    /// Another task observes its objects from now on: with `retire`, what is known
+    /// of them is given away and not told gone.
+    pub(crate) part: CancellationToken,
     /// What the task before this one still owed.
     pub(crate) graves: Graves,
-    /// Objects that sinks were given in an earlier life.
-    pub(crate) remembered: Vec<(OwnedRef, SinkSet)>,
+    /// What is known of its objects from before, or from another task.
+    pub(crate) estate: Estate,
+    /// Who wants to know when the server refuses the resource.
+    pub(crate) refused: Option<Refused>,
     /// Time to wait before the first request.
     pub(crate) delay: Duration,
     pub(crate) timing: Timing,
     /// Whether what is known is checked now and then.
     pub(crate) verify: Option<VerifyConfig>,
+}
+
+/// Who wants to know of refusals.
+pub(crate) struct Refused {
+    /// Rung when the server begins to refuse the resource, and when what is permitted
+    /// may have changed.
+    pub(crate) ring: Arc<Notify>,
+    /// A refusal is the end of the first attempt. Else another way is looked for, and
+    /// who does says when there is none.
+    pub(crate) settles: bool,
 }
 
 /// See the [module](self).
@@ -96,6 +114,8 @@ pub(crate) struct Task<D: Deliver> {
     retire: CancellationToken,
     unselected: CancellationToken,
     hand_over: CancellationToken,
+    part: CancellationToken,
+    refused: Option<Refused>,
     delay: Duration,
     timing: Timing,
     /// The server has sent a bookmark, so that it will send more.
@@ -104,6 +124,15 @@ pub(crate) struct Task<D: Deliver> {
     unreadable: bool,
     /// The first pass is complete: from now on nothing waits for sinks.
     listed: bool,
+}
+
+/// What a task leaves behind.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    /// Deletes that sinks have not been told of.
+    pub(crate) graves: Graves,
+    /// What is known of its objects, where others observe them from now on.
+    pub(crate) estate: Estate,
 }
 
 /// Why an exchange or a wait ended before its time.
@@ -135,7 +164,7 @@ impl<D: Deliver> Task<D> {
             Arc::clone(&setup.status),
         );
         picture.inherit(setup.graves);
-        picture.remember(setup.remembered);
+        picture.adopt(setup.estate);
         Self {
             server,
             status: setup.status,
@@ -149,6 +178,8 @@ impl<D: Deliver> Task<D> {
             retire: setup.retire,
             unselected: setup.unselected,
             hand_over: setup.hand_over,
+            part: setup.part,
+            refused: setup.refused,
             delay: setup.delay,
             timing: setup.timing,
             bookmarked: false,
@@ -158,12 +189,23 @@ impl<D: Deliver> Task<D> {
     }
 
     /// Runs until it is stopped or retired. Returns what it still owes.
-    pub(crate) async fn run(mut self) -> Graves {
+    pub(crate) async fn run(mut self) -> End {
         let mut interrupted = self.wait(self.delay).await.is_err();
         while !interrupted {
+            if self.server.parked {
+                interrupted = self.wait(PARKED).await.is_err();
+                continue;
+            }
             interrupted = match self.machine.step() {
                 Step::Wait(time) => self.wait(time).await.is_err(),
                 Step::Send(request) => self.exchange(request).await.is_err(),
+            };
+        }
+        if self.part.is_cancelled() {
+            let estate = self.picture.part_with_all();
+            return End {
+                estate,
+                ..End::default()
             };
         }
         if self.retire.is_cancelled() && !self.stop.is_cancelled() {
@@ -173,7 +215,10 @@ impl<D: Deliver> Task<D> {
             self.picture.retire(reason);
             self.pay_last_debts().await;
         }
-        self.picture.graves()
+        End {
+            graves: self.picture.graves(),
+            estate: Estate::default(),
+        }
     }
 
     /// Deletes are owed to the end: the task stays until every sink was told.
@@ -199,9 +244,14 @@ impl<D: Deliver> Task<D> {
                 () = retire.cancelled() => return Err(Interrupted),
                 () = &mut deadline => return Ok(()),
                 chore = self.chores.next(&self.server) => {
-                    if self.chores.handle(chore, &mut self.server, &mut self.picture) {
-                        self.machine.relist();
-                        return Ok(());
+                    match self.chores.handle(chore, &mut self.server, &mut self.picture) {
+                        Next::GoOn if self.server.parked => return Ok(()),
+                        Next::GoOn => {}
+                        Next::Relist => {
+                            self.machine.relist();
+                            return Ok(());
+                        }
+                        Next::Retry => return Ok(()),
                     }
                 }
             }
@@ -328,6 +378,7 @@ impl<D: Deliver> Task<D> {
                 self.chores.confirm(unconfirmed);
                 self.chores.want_repair(&self.picture);
                 self.status.set_state(ResourceState::Live);
+                self.status.set_access(None);
                 self.status.settle(true);
                 tracing::debug!(resource = %self.server.resource, "synced");
             }
@@ -339,11 +390,20 @@ impl<D: Deliver> Task<D> {
                 self.status.restart();
                 self.status.set_state(ResourceState::BackingOff);
             }
-            Meaning::Resumed => self.status.set_state(ResourceState::Live),
+            Meaning::Resumed => {
+                self.status.set_state(ResourceState::Live);
+            }
             Meaning::Forbidden => {
                 self.warn_once("the server forbids this resource");
-                self.status.set_state(ResourceState::Forbidden);
-                self.status.settle(false);
+                let before = self.status.set_state(ResourceState::Forbidden);
+                if let Some(refused) = &self.refused
+                    && before != ResourceState::Forbidden
+                {
+                    refused.ring.notify_one();
+                }
+                if self.refused.as_ref().is_none_or(|refused| refused.settles) {
+                    self.status.settle(false);
+                }
             }
             Meaning::Missing => {
                 self.status.set_state(ResourceState::Gone);
@@ -420,7 +480,7 @@ fn page_url(path: &str, continue_token: Option<&str>, paged: bool) -> String {
     }
 }
 
-fn escape(text: &str) -> impl std::fmt::Display + '_ {
+pub(crate) fn escape(text: &str) -> impl std::fmt::Display + '_ {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }
 

@@ -14,6 +14,12 @@ pub struct Timing {
     /// The same for what is forbidden or missing: rights change, and discovery
     /// may be behind. Default: 15 s to 5 min.
     pub refused: RangeInclusive<Duration>,
+    /// How often it is asked what is permitted, while something is not, and
+    /// again at the earliest when there is a hint that it has changed. Default: 60 s
+    /// and 5 s.
+    pub permissions: Duration,
+    /// See [`Timing::permissions`].
+    pub permissions_min: Duration,
     /// A server that says `Retry-After` is believed up to here. Default: 120 s.
     pub retry_after_max: Duration,
     /// A list that is silent for this long is given up. Default: 60 s.
@@ -43,6 +49,8 @@ impl Default for Timing {
         Self {
             back_off: Duration::from_millis(200)..=seconds(30),
             refused: seconds(15)..=seconds(300),
+            permissions: seconds(60),
+            permissions_min: seconds(5),
             retry_after_max: seconds(120),
             list_silence_max: seconds(60),
             watch_silence_max: seconds(180),

@@ -112,14 +112,14 @@ pub use meshsync_broker::{
     Sink, SinkError, SinkState, SinkStatus, SinkUrlError, Wire, sinks,
 };
 pub use meshsync_discovery::{
-    Decision, Depth, EventRule, Events, Managed, NamespaceSelection, Pattern, PatternError, Preset,
-    PresetError, Selection, TierRule, TierRuleError,
+    Decision, Depth, EventRule, Events, Grants, Managed, NamespaceSelection, Pattern, PatternError,
+    Place, Preset, PresetError, Selection, Subject, TierRule, TierRuleError,
 };
 pub use meshsync_fingerprint as fingerprint;
 pub use meshsync_informer::ConfigError as ClusterConfigError;
 pub use meshsync_informer::{
-    Busy, ClusterConfig, RequestError, ResourceSnapshot, ResourceState, ScopeError, Timing,
-    Verified,
+    Access, Busy, ClusterConfig, NotSeen, RequestError, ResourceSnapshot, ResourceState,
+    ScopeError, Timing, Verified,
 };
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;

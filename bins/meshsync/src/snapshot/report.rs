@@ -21,6 +21,9 @@ fn warning(resource: &ResourceSnapshot) -> Option<String> {
         _ if resource.synced && resource.malformed == 0 => return None,
         _ if resource.synced => format!("{id}: {} objects could not be read", resource.malformed),
         ResourceState::Forbidden => format!("{id} is not in the snapshot: it is forbidden"),
+        ResourceState::Partial => {
+            format!("{id} is in the snapshot only as far as it is permitted")
+        }
         state => format!("{id} is not in the snapshot: it is {}", state.as_str()),
     };
     Some(match &resource.last_error {

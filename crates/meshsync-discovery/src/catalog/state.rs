@@ -84,6 +84,19 @@ impl Catalog {
         )
     }
 
+    /// Whether a change of an object of this resource can change what is permitted to
+    /// somebody, and where: namespaces, roles and their bindings.
+    pub fn is_permission_relevant(id: &ResourceId) -> bool {
+        matches!(
+            (id.group.as_str(), id.plural.as_str()),
+            ("", "namespaces")
+                | (
+                    "rbac.authorization.k8s.io",
+                    "roles" | "rolebindings" | "clusterroles" | "clusterrolebindings"
+                )
+        )
+    }
+
     fn add_root(
         &mut self,
         previous: Option<&Self>,

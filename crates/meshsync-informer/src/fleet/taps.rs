@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Connection;
-use crate::picture::Graves;
+use crate::picture::{Estate, Graves};
 use crate::status::StatusBoard;
-use crate::task::{Orders, Setup, Task, orders};
+use crate::task::{End, Orders, Setup, Task, orders};
 use crate::timing::Timing;
 use crate::{Deliver, Room, SinkSet};
 
@@ -53,7 +53,7 @@ pub trait Listener: Send {
 #[derive(Debug, Default)]
 pub(super) struct Taps {
     taps: Vec<Tapped>,
-    tasks: JoinSet<Graves>,
+    tasks: JoinSet<End>,
     board: Arc<StatusBoard>,
 }
 
@@ -132,8 +132,10 @@ impl Taps {
                     retire: retire.clone(),
                     unselected: CancellationToken::new(),
                     hand_over: CancellationToken::new(),
+                    part: CancellationToken::new(),
                     graves: Graves::new(),
-                    remembered: Vec::new(),
+                    estate: Estate::default(),
+                    refused: None,
                     delay: std::time::Duration::ZERO,
                     timing: shared.timing.clone(),
                     verify: None,

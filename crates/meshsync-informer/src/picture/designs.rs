@@ -20,6 +20,33 @@ pub(super) struct Designs(HashMap<Key, Arc<str>>);
 type Key = (Option<Box<str>>, Box<str>);
 
 impl Designs {
+    /// Gives away what is known of an object.
+    pub(super) fn part(
+        &mut self,
+        object: ObjectRef<'_>,
+        status: &ResourceStatus,
+    ) -> Option<Arc<str>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let key = (object.namespace.map(Into::into), object.name.into());
+        let design = self.0.get(&key).cloned();
+        self.note(object, None, status);
+        design
+    }
+
+    /// Takes over what was known of an object.
+    pub(super) fn adopt(
+        &mut self,
+        object: ObjectRef<'_>,
+        design: Arc<str>,
+        status: &ResourceStatus,
+    ) {
+        let key = (object.namespace.map(Into::into), object.name.into());
+        *status.designs().entry(Arc::clone(&design)).or_default() += 1;
+        self.0.insert(key, design);
+    }
+
     /// Takes the marks of an object as it is now; none of one that is gone.
     pub(super) fn note(
         &mut self,

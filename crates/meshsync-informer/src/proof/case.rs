@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::server::{Cut, NAMES, Server, Trouble};
 use super::sinks::{SINKS, Sinks};
 use crate::chance;
-use crate::picture::Graves;
+use crate::picture::{Estate, Graves};
 use crate::status::{ResourceStatus, StatusBoard};
 use crate::task::{Setup, Task, orders};
 use crate::{Timing, VerifyConfig};
@@ -159,7 +159,7 @@ async fn play(way: Way, checks: Checks, case: &Case) -> Result<(), String> {
     let mut shared = sinks.lock();
     let mut wrong = std::mem::take(&mut shared.violations);
     match ended {
-        Ok(graves) if graves.is_empty() => {}
+        Ok(end) if end.graves.is_empty() => {}
         Ok(graves) => wrong.push(format!("still owed at the end: {graves:?}")),
         Err(error) => wrong.push(format!("the task panicked: {error}")),
     }
@@ -211,8 +211,10 @@ pub(super) fn task(
         retire: CancellationToken::new(),
         unselected: CancellationToken::new(),
         hand_over: CancellationToken::new(),
+        part: CancellationToken::new(),
         graves: Graves::new(),
-        remembered: Vec::new(),
+        estate: Estate::default(),
+        refused: None,
         delay: Duration::ZERO,
         timing: Timing::default(),
         verify,

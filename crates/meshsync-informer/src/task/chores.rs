@@ -8,7 +8,7 @@ use meshsync_model::{Resource, Tier};
 use tokio::sync::Semaphore;
 
 use super::confirm::{Confirm, Confirmation};
-use super::orders::{Order, Ordered};
+use super::orders::{Order, Ordered, Permit};
 use super::repair::{Progress, Repair};
 use super::reread::{Reread, Turn};
 use super::verify::{self, Verify};
@@ -26,6 +26,19 @@ pub(super) struct Server {
     pub(super) path: String,
     /// How much of its objects is asked for.
     pub(super) tier: Tier,
+    /// Others observe what may be observed: nothing is asked for from here.
+    pub(super) parked: bool,
+}
+
+/// What follows from a chore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    GoOn,
+    /// Everything has to be listed again: other objects are observed, there is
+    /// drift, or everything may be asked for again.
+    Relist,
+    /// Waiting is over: it is worth trying now.
+    Retry,
 }
 
 impl Server {
@@ -37,6 +50,7 @@ impl Server {
             resource,
             path,
             tier: view.depth.deepest(),
+            parked: false,
         }
     }
 
@@ -122,36 +136,87 @@ impl<R: Room> Chores<R> {
             order = self.ordered.next() => match order {
                 Order::View(view) => Chore::View(view),
                 Order::Read(reader) => Chore::Read(reader),
+                Order::Permit(permit) => Chore::Permit(permit),
             },
         }
     }
 
-    /// Does what [`Chores::next`] found. Returns whether everything has to be
-    /// listed again: other objects are observed, or there is drift.
+    /// Does what [`Chores::next`] found.
     pub(super) fn handle<D: Deliver>(
         &mut self,
         chore: Chore,
         server: &mut Server,
         picture: &mut Picture<D>,
-    ) -> bool {
+    ) -> Next {
         match chore {
             Chore::Room => {
                 picture.lose(self.room.lost());
                 picture.repay_deletes();
-                self.repair.want(picture);
+                if !server.parked {
+                    self.repair.want(picture);
+                }
             }
             Chore::Repair(progress) => self.repair.handle(progress, server, picture),
             Chore::Confirm(Confirmation::Gone(object)) => picture.confirmed_gone(&object),
             Chore::Confirm(Confirmation::Complete) => picture.confirmed(),
             Chore::Reread(turn) => self.reread.handle(turn, server, picture),
-            Chore::Verify(event) => return self.verify.handle(event, server, picture),
+            Chore::Verify(event) => {
+                if self.verify.handle(event, server, picture) {
+                    return Next::Relist;
+                }
+            }
+            // What cannot be asked for cannot be shown.
+            Chore::Read(reader) if server.parked => drop(reader),
             Chore::Read(reader) => self.reread.begin(reader),
             Chore::View(view) => {
                 server.observe(&view);
-                return picture.observe(view);
+                let namespaces = view.namespaces.clone();
+                let relist = picture.observe(view);
+                if server.parked {
+                    picture.leave_namespaces(|namespace| !namespaces.contains(namespace));
+                } else if relist {
+                    return Next::Relist;
+                }
             }
+            Chore::Permit(permit) => return self.permit(permit, server, picture),
         }
-        false
+        Next::GoOn
+    }
+
+    fn permit<D: Deliver>(
+        &mut self,
+        permit: Permit,
+        server: &mut Server,
+        picture: &mut Picture<D>,
+    ) -> Next {
+        match permit {
+            Permit::Part { namespaces, reply } => {
+                if server.parked || picture.is_refused() {
+                    server.parked = true;
+                    self.verify.interrupt();
+                    // Who asked may be gone: then the next survey asks again, and
+                    // nothing is lost but the part that nobody took.
+                    if let Err(mut parts) = reply.send(picture.part(&namespaces)) {
+                        parts.drain().for_each(|(_, part)| picture.adopt(part));
+                    }
+                }
+            }
+            Permit::Resume(estate) => {
+                picture.adopt(estate);
+                if std::mem::take(&mut server.parked) {
+                    return Next::Relist;
+                }
+            }
+            Permit::Keep(estate) => picture.adopt(estate),
+            // Nobody else observes any of it.
+            Permit::Retry if std::mem::take(&mut server.parked) => return Next::Relist,
+            Permit::Retry if picture.is_refused() => return Next::Retry,
+            Permit::Retry => {}
+            Permit::Namespaces(there_are) => picture.leave_namespaces(|namespace| {
+                namespace.is_some_and(|namespace| !there_are.contains(namespace))
+            }),
+        }
+        Next::GoOn
     }
 }
 
@@ -167,4 +232,6 @@ pub(super) enum Chore {
     Read(Box<dyn Reader>),
     /// Other objects or changes are observed.
     View(View),
+    /// Something else is permitted.
+    Permit(Permit),
 }

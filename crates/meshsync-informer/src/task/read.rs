@@ -9,6 +9,7 @@ use meshsync_model::{Index, Object, ResourceVersion, WatchEventType};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::chores::Next;
 use super::{Interrupted, Task};
 use crate::api::parse_error_event;
 use crate::frame::{Frame, FrameError, LineFramer, ListFramer, OBJECT_BYTES_MAX};
@@ -86,9 +87,12 @@ impl Exchange {
                 () = &mut silence => None,
                 // Watches are always read; sinks that were full are repaid beside.
                 chore = task.chores.next(&task.server), if !self.listing => {
-                    let relist = task.chores.handle(chore, &mut task.server, &mut task.picture);
-                    if relist {
+                    let next = task.chores.handle(chore, &mut task.server, &mut task.picture);
+                    if next == Next::Relist {
                         task.machine.relist();
+                        return Ok(());
+                    }
+                    if task.server.parked {
                         return Ok(());
                     }
                     continue;
@@ -350,6 +354,11 @@ impl<D: Deliver> Task<D> {
 
     /// A change was seen in the watch.
     fn changed(&self) {
+        if let Some(refused) = &self.refused
+            && Catalog::is_permission_relevant(&self.server.resource.id())
+        {
+            refused.ring.notify_one();
+        }
         if Catalog::is_discovery_relevant(&self.server.resource.id()) {
             self.ring();
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::permissions::{AccessStatus, PermissionsStatus};
 use crate::meshery::ConfigurationStatus;
 
 /// Version of the document's form.
@@ -44,6 +45,8 @@ pub struct StatusDocument {
     pub objects: u64,
     /// How many objects there are of each design that Meshery deployed.
     pub designs: BTreeMap<String, u64>,
+    /// What is missing; `null` where everything is permitted that is wanted.
+    pub permissions: Option<PermissionsStatus>,
     /// Every resource of the plan, in order of group and name.
     pub resources: Vec<ResourceStatus>,
     /// Every sink, in the order in which they were given.
@@ -131,7 +134,7 @@ pub struct ResourceStatus {
     pub version: String,
     /// Kind of its objects.
     pub kind: String,
-    /// `listing`, `live`, `backing-off`, `forbidden` or `gone`.
+    /// `listing`, `live`, `backing-off`, `partial`, `forbidden` or `gone`.
     pub state: String,
     /// Since when.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
@@ -143,8 +146,13 @@ pub struct ResourceStatus {
     pub stale: bool,
     /// How much of its objects is asked for: `presence` or `detail`.
     pub tier: String,
+    /// What may be seen of it, where that is not everything.
+    pub access: Option<AccessStatus>,
     /// How many objects there are.
     pub objects: u64,
+    /// Of these, how many are kept as they were last seen, for want of permission.
+    #[serde(default)]
+    pub unseen: u64,
     /// How many changes there were.
     pub events: u64,
     /// How many bytes were read of it.

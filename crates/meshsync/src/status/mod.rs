@@ -11,6 +11,7 @@
 //! - Reading it costs the pipeline nothing but a short lock on each outbox.
 
 mod document;
+mod permissions;
 mod problems;
 mod read;
 #[cfg(feature = "schema")]
@@ -20,5 +21,6 @@ pub use document::{
     API_VERSION, Cluster, FingerprintsStatus, Health, LatencyStatus, OutboxStatus, PlanStatus,
     Problem, Product, ResourceStatus, SinkStatus, StatusDocument, VerifiedStatus,
 };
+pub use permissions::{AccessStatus, MissingRules, PermissionsStatus};
 #[cfg(feature = "schema")]
 pub use schema::schema;

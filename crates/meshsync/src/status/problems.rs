@@ -94,6 +94,16 @@ fn of_resources(document: &StatusDocument, problems: &mut Vec<Problem>) {
                 error(),
                 remedy.unwrap_or("tried again by itself; if it stays, look at the API server"),
             )),
+            "partial" => problems.push(problem(
+                "resource",
+                &resource.resource,
+                match &resource.access {
+                    Some(access) => format!("forbidden in {}", access.not_seen),
+                    None => error(),
+                },
+                "apply the roles that the status names under permissions, or observe fewer \
+                 namespaces (--namespace)",
+            )),
             _ if resource.stale => problems.push(problem(
                 "resource",
                 &resource.resource,

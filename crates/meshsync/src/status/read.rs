@@ -12,6 +12,7 @@ use super::document::{
     API_VERSION, Cluster, FingerprintsStatus, LatencyStatus, OutboxStatus, PlanStatus, Product,
     ResourceStatus, SinkStatus, StatusDocument, VerifiedStatus,
 };
+use super::permissions::{AccessStatus, PermissionsStatus};
 use super::problems;
 use crate::fingerprints::Fingerprints;
 use crate::monitor::{Monitor, SinkSnapshot};
@@ -25,6 +26,7 @@ impl StatusDocument {
         let snapshots = monitor.resources();
         let sinks = monitor.sinks();
         let lags = lags(&sinks, now);
+        let permissions = PermissionsStatus::of(&snapshots, monitor.board().user());
         let plan = PlanStatus::of(&snapshots, monitor.unavailable_groups());
         let resources: Vec<ResourceStatus> = snapshots
             .into_iter()
@@ -56,6 +58,7 @@ impl StatusDocument {
                 .map(|(design, count)| (design.to_string(), count))
                 .collect(),
             objects: resources.iter().map(|resource| resource.objects).sum(),
+            permissions,
             resources,
             sinks: (sinks.into_iter())
                 .map(|sink| SinkStatus::of(sink, now))
@@ -141,7 +144,12 @@ impl ResourceStatus {
             synced: snapshot.synced,
             stale: snapshot.stale,
             tier: snapshot.tier.as_str().to_owned(),
+            access: snapshot
+                .access
+                .as_deref()
+                .map(|access| AccessStatus::of(access, &snapshot.resource)),
             objects: snapshot.objects,
+            unseen: snapshot.unseen,
             events: snapshot.events,
             bytes: snapshot.bytes,
             last_event: (snapshot.last_event).and_then(|at| Timestamp::try_from(at).ok()),

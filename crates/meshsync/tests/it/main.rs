@@ -14,6 +14,7 @@ mod jetstream;
 mod malformed;
 mod nats;
 mod outbox;
+mod permissions;
 mod reconfigure;
 
 mod support;
