@@ -47,8 +47,8 @@ pub(crate) async fn run(
     let mut meshsync = MeshSync::builder()
         .cluster(cluster)
         .select(Selection {
-            include: args.include,
-            exclude: args.exclude,
+            include: args.include.into_iter().map(Into::into).collect(),
+            exclude: args.exclude.into_iter().map(Into::into).collect(),
             ..Selection::default()
         })
         .build()?;

@@ -69,7 +69,7 @@ pub(crate) async fn run(
         let mut meshsync = MeshSync::builder()
             .cluster(config)
             .select(Selection {
-                include: args.include.clone(),
+                include: args.include.iter().cloned().map(Into::into).collect(),
                 ..Selection::default()
             })
             .build()?;

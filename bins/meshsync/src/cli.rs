@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use meshsync::{Fidelity, ListenAddr, Managed, Preset, Ready, Secrets, SubjectPattern, TierRule};
+use meshsync::{
+    Fidelity, LabelSelector, ListenAddr, Managed, OptOut, Preset, Ready, Rule, Secrets,
+    SubjectPattern, TierRule,
+};
 
 use crate::logging::LogFormat;
 use crate::output::Format;
@@ -287,20 +290,29 @@ pub(crate) struct ClusterArgs {
     /// else $KUBECONFIG, else ~/.kube/config
     #[arg(long, value_name = "URL")]
     pub(crate) source: Option<String>,
-    /// Observe only resources that match, such as pods, deployments.apps, apps/v1/Deployment or
-    /// *.cilium.io (repeatable)
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) include: Vec<String>,
-    /// Observe no resources that match; wins over --include and --also (repeatable)
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) exclude: Vec<String>,
+    /// Observe only what matches, such as pods, deployments.apps, *.cilium.io, or with conditions on
+    /// objects 'pods@team-* labels=app=web' (repeatable)
+    #[arg(long, value_name = "RULE")]
+    pub(crate) include: Vec<Rule>,
+    /// Observe nothing that matches; wins over --include and --also (repeatable)
+    #[arg(long, value_name = "RULE")]
+    pub(crate) exclude: Vec<Rule>,
     /// Observe these on top of the others, such as events, which are left out by default
     /// (repeatable)
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) also: Vec<String>,
-    /// Observe only objects of this namespace, and those of no namespace (repeatable)
+    #[arg(long, value_name = "RULE")]
+    pub(crate) also: Vec<Rule>,
+    /// Observe only objects of namespaces of this name or glob, and those of no namespace
+    /// (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Vec<String>,
+    /// Observe only objects of namespaces with such labels, as they come and go, and those of no
+    /// namespace
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) namespace_labels: Option<LabelSelector>,
+    /// Whether what has the annotation meshsync.io/ignore: "true", or is in a namespace that has
+    /// it, is left out: honoured or disregarded [default: honoured]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) opt_out: Option<OptOut>,
     /// Observe only objects that Meshery deployed, or only those it did not [default: all]
     #[arg(long, value_enum, value_name = "WHOSE")]
     pub(crate) managed: Option<ManagedArg>,

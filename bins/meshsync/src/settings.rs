@@ -7,7 +7,7 @@ use anyhow::Context;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
     Builder, ClusterConfig, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync,
-    NamespaceSelection, Pattern, PatternError, RequestOptions, Secrets, Selection, parse_source,
+    NamespaceSelection, RequestOptions, Secrets, Selection, parse_source,
 };
 
 use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
@@ -173,41 +173,34 @@ pub(crate) fn redaction(value: Option<&str>) -> Option<Secrets> {
 
 /// Each list of the command line takes the place of the file's.
 pub(crate) fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
-    let namespaces = if args.namespace.is_empty() {
+    let mut namespaces = if args.namespace.is_empty() {
         file.namespaces.clone()
     } else {
         NamespaceSelection::only(args.namespace.iter().cloned())
             .context("failed to use --namespace")
             .map_err(Failure::configuration)?
     };
+    let labels = args.namespace_labels.as_ref();
+    if let Some(labels) = labels.or(file.namespace_labels.as_ref()) {
+        namespaces = namespaces.labelled(labels.clone());
+    }
     Ok(Selection {
-        include: patterns("--include", &args.include, &file.include)?,
-        exclude: patterns("--exclude", &args.exclude, &file.exclude)?,
-        also: patterns("--also", &args.also, &file.also)?,
+        include: list(&args.include, &file.include),
+        exclude: list(&args.exclude, &file.exclude),
+        also: list(&args.also, &file.also),
         namespaces,
         managed: args.managed.map(Into::into).unwrap_or_default(),
         depth: Depth {
             preset: args.depth.or(file.depth).unwrap_or_default(),
-            rules: if args.tiers.is_empty() {
-                file.tiers.clone()
-            } else {
-                args.tiers.clone()
-            },
+            rules: list(&args.tiers, &file.tiers),
         },
+        opt_out: args.opt_out.or(file.opt_out).unwrap_or_default(),
         ..Selection::default()
     })
 }
 
-fn patterns(flag: &str, flags: &[String], file: &[Pattern]) -> Result<Vec<Pattern>, Failure> {
-    if flags.is_empty() {
-        return Ok(file.to_vec());
-    }
-    flags
-        .iter()
-        .map(|text| text.parse())
-        .collect::<Result<_, PatternError>>()
-        .with_context(|| format!("failed to use {flag}"))
-        .map_err(Failure::configuration)
+fn list<T: Clone>(flags: &[T], file: &[T]) -> Vec<T> {
+    if flags.is_empty() { file } else { flags }.to_vec()
 }
 
 #[cfg(test)]
@@ -236,7 +229,7 @@ mod tests {
         )
         .unwrap();
         let args = ClusterArgs {
-            include: vec!["services".into()],
+            include: vec!["services".parse().unwrap()],
             cluster_id: Some("flag".into()),
             ..ClusterArgs::default()
         };

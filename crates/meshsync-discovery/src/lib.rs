@@ -4,7 +4,7 @@
 //!
 //! 1. [`Catalog`]: what the server serves right now, assembled from its discovery documents
 //!    ([`RootDocument`], [`GroupVersionDocument`]) and from what was known before.
-//! 2. [`Selection`]: which of it is wanted, as patterns over names, and why.
+//! 2. [`Selection`]: which of it is wanted, as rules over names and objects, and why.
 //! 3. [`WatchPlan`]: the resources to observe, and the [`Delta`] from one plan to the next.
 //!
 //! ```
@@ -52,7 +52,9 @@ pub use catalog::{
 pub use plan::{Delta, WatchPlan};
 pub use rbac::{Grants, Manifests, Place, Subject};
 pub use selection::{
-    Decision, Depth, EventRule, Events, Managed, NamespaceError, NamespaceSelection, Pattern,
-    PatternError, PatternProblem, Preset, PresetError, Reason, ResourceDepth, Selection, TierRule,
-    TierRuleError, View,
+    Because, Candidate, Decision, Depth, EventRule, Events, Expression, ExpressionError,
+    FieldSelector, FieldSelectorError, IGNORE, LabelSelector, LabelSelectorError, Managed,
+    NamespaceError, NamespaceSelection, Namespaces, OptOut, OptOutError, Pattern, PatternError,
+    PatternProblem, Preset, PresetError, Pushed, Reason, ResourceDepth, Rule, RuleError, Selection,
+    Step, TierRule, TierRuleError, Verdict, View,
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use meshsync_discovery::{Catalog, Freshness, Pattern, Selection, WatchPlan};
+use meshsync_discovery::{Catalog, Freshness, Pattern, Selection, View, WatchPlan};
 use meshsync_model::{ClusterId, Resource, ResourceId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{Id, JoinSet};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::members::{After, Member, Parted};
 use self::missing::Missing;
+use self::namespaces::Followed;
 pub use self::taps::{Listener, Tap};
 use self::taps::{Shared, Taps};
 use crate::access::Survey;
@@ -31,6 +32,7 @@ use crate::{Deliver, Remembered, VerifyConfig};
 
 mod members;
 mod missing;
+mod namespaces;
 mod permissions;
 mod taps;
 mod together;
@@ -92,6 +94,7 @@ pub struct Fleet {
     selection: Arc<Selection>,
     controlled: Controlled,
     taps: Taps,
+    namespaces: Followed,
     remembered: HashMap<ResourceId, Remembered>,
     board: Arc<StatusBoard>,
     plan: WatchPlan,
@@ -138,6 +141,7 @@ impl Fleet {
             selection,
             controlled,
             taps: Taps::new(config.taps),
+            namespaces: Followed::default(),
             remembered: remembered.map(|old| (old.resource.id(), old)).collect(),
             board,
             plan: WatchPlan::default(),
@@ -172,12 +176,16 @@ impl Fleet {
         let mut discovery = Discovery::default();
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            refreshed = discovery.refresh(&self.connection.client) => {
-                let catalog = refreshed?;
-                self.warn_unmatched(catalog);
-                self.plan(catalog, &mut deliver);
-                self.part_with_remembered(catalog, &mut deliver);
-            }
+            started = async {
+                discovery.refresh(&self.connection.client).await?;
+                self.namespaces.begin(&self.connection, &self.selection).await;
+                Ok(())
+            } => started?,
+        }
+        if let Some(catalog) = discovery.catalog() {
+            self.warn_unmatched(catalog);
+            self.plan(catalog, &mut deliver);
+            self.part_with_remembered(catalog, &mut deliver);
         }
         planned();
         let mut asked = Instant::now();
@@ -232,6 +240,10 @@ impl Fleet {
                     self.begin_survey();
                     continue;
                 }
+                () = self.namespaces.changed() => {
+                    self.show_views();
+                    continue;
+                }
                 Some(reading) = self.controlled.readings.recv() => {
                     self.read(reading);
                     continue;
@@ -259,6 +271,7 @@ impl Fleet {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
         self.taps.ended().await;
+        self.namespaces.ended().await;
         Ok(())
     }
 
@@ -284,6 +297,9 @@ impl Fleet {
             stop: &self.stop,
         };
         self.taps.follow(catalog, &self.plan, &shared);
+        let selection = Arc::clone(&self.selection);
+        self.namespaces
+            .follow(&selection, catalog, &self.plan, &shared);
         again
     }
 
@@ -297,13 +313,23 @@ impl Fleet {
         tracing::info!("another selection is in force");
         self.warn_unmatched(catalog);
         self.plan(catalog, deliver);
+        self.show_views();
+    }
+
+    /// Tells every task what it is to observe.
+    fn show_views(&self) {
         for (id, member) in &self.members {
             if let Some(resource) = self.plan.find(id) {
-                member.view(&self.selection.view(resource));
+                member.view(&self.view(resource));
             }
         }
         // Other namespaces may be wanted.
         self.refused.notify_one();
+    }
+
+    fn view(&self, resource: &Resource) -> View {
+        self.namespaces
+            .with(|namespaces| self.selection.view_in(resource, namespaces))
     }
 
     /// Shows every object to those who asked.
@@ -358,7 +384,7 @@ impl Fleet {
             if !self.selection.decide(&resource).observed {
                 unselected.cancel();
             }
-            let (_, ordered) = orders(self.selection.view(&resource));
+            let (_, ordered) = orders(self.view(&resource));
             let task = Task::new(Setup {
                 client: self.connection.client.clone(),
                 // Nobody looks at it: what it was is no resource of the plan.
@@ -439,7 +465,7 @@ impl Fleet {
         let retire = CancellationToken::new();
         let unselected = CancellationToken::new();
         let hand_over = CancellationToken::new();
-        let (give, ordered) = orders(self.selection.view(&resource));
+        let (give, ordered) = orders(self.view(&resource));
         let old = self.remembered.get(&id);
         if old.is_some_and(|old| old.resource.gvk == resource.gvk)
             && let Some(old) = self.remembered.remove(&id)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use meshsync_discovery::View;
+use meshsync_discovery::{Candidate, Step, View};
 use meshsync_model::design::Marks;
 use meshsync_model::{
     Change, ClusterId, Context, Deleted, Object, ObjectRef, Reason, Resource, ResourceVersion,
@@ -18,9 +18,11 @@ use crate::{Deliver, Reader, SinkSet};
 
 use self::designs::Designs;
 pub(crate) use self::estate::Estate;
+use self::refused::Refused;
 
 mod designs;
 mod estate;
+mod refused;
 
 /// Turns what a server says into changes for the sinks. Owned by one task.
 #[derive(Debug)]
@@ -41,6 +43,17 @@ pub(crate) struct Picture<D> {
     /// What sinks were given in an earlier life and no list has shown yet.
     remembered: Vec<(OwnedRef, SinkSet)>,
     designs: Designs,
+    refused: Refused,
+    /// The server is asked for other objects than those that are known: what the
+    /// next list does not show has left the selection.
+    reselecting: bool,
+}
+
+/// An object that the server shows no more, in the state it was known in.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) object: OwnedRef,
+    known: (Uid, ResourceVersion),
 }
 
 /// Deletes that sinks have not been told of, by object.
@@ -68,6 +81,8 @@ impl<D: Deliver> Picture<D> {
             version: String::new(),
             remembered: Vec::new(),
             designs: Designs::default(),
+            refused: Refused::default(),
+            reselecting: false,
         }
     }
 
@@ -75,14 +90,44 @@ impl<D: Deliver> Picture<D> {
     /// everything has to be listed again to get there.
     pub(crate) fn observe(&mut self, view: View) -> bool {
         let deeper_or_not = self.view.depth != view.depth;
-        let relist = deeper_or_not || self.view.has_other_objects(&view);
+        let step = self.view.step(&view);
         if deeper_or_not {
             // Sinks have every object as it is, but not as they are to have it.
             self.ledger.forget_versions();
         }
         self.status.set_tier(view.depth.deepest());
+        self.reselecting |= self.listed && self.view.pushed != view.pushed;
         self.view = view;
+        let relist = match &step {
+            Step::Same => return false,
+            Step::Narrower => false,
+            Step::Wider(namespaces) => self.refused.any_of(namespaces),
+            Step::Other => true,
+        };
+        self.leave_places();
+        if relist {
+            self.refused = Refused::default();
+        }
         relist
+    }
+
+    /// What its place alone tells to be no longer selected leaves the picture.
+    fn leave_places(&mut self) {
+        let mut left = self.ledger.objects();
+        left.retain(|object| self.is_elsewhere(object));
+        self.remove_all(&left, Some(Reason::Unselected));
+        self.settled_up();
+    }
+
+    /// Whether the place of an object alone tells that it is not selected.
+    fn is_elsewhere(&self, object: &OwnedRef) -> bool {
+        let subject = Candidate {
+            resource: &self.resource,
+            namespace: object.namespace.as_deref(),
+            name: Some(&object.name),
+            object: None,
+        };
+        self.view.judge(&subject, || false).selected == Some(false)
     }
 
     /// Whether the server forbids the resource for now.
@@ -143,7 +188,7 @@ impl<D: Deliver> Picture<D> {
     /// Whether an object is among those that are observed.
     pub(crate) fn admits(&self, object: &Object<'_>) -> bool {
         self.view
-            .admits(object.namespace(), || Marks::of(object).is_some())
+            .admits(&self.resource, object, || Marks::of(object).is_some())
     }
 
     /// The state in which an object is known.
@@ -164,11 +209,13 @@ impl<D: Deliver> Picture<D> {
     /// A state of an object.
     pub(crate) fn apply(&mut self, object: &Object<'_>) {
         let marks = Marks::of(object);
-        if !self.view.admits(object.namespace(), || marks.is_some()) {
+        let is_managed = || marks.is_some();
+        if !self.view.admits(&self.resource, object, is_managed) {
+            self.refused.note(&self.view, object);
             // It was in the picture, maybe, until its labels changed.
             let (r#ref, version) = (object.object_ref(), object.resource_version());
             if self.ledger.has(r#ref) && !self.ledger.refuses(r#ref, version) {
-                self.leave(object, Some(Reason::Unselected));
+                self.unselect(r#ref);
             }
             return;
         }
@@ -194,15 +241,40 @@ impl<D: Deliver> Picture<D> {
 
     /// The last state of an object that is gone.
     pub(crate) fn delete(&mut self, object: &Object<'_>) {
-        self.leave(object, None);
-    }
-
-    /// A state of an object that is not in the picture any more: for a reason, or
-    /// because it is gone.
-    pub(crate) fn leave(&mut self, object: &Object<'_>, reason: Option<Reason>) {
         if let Some(gone) = self.ledger.remove(object.object_ref()) {
             self.status.event();
-            self.tell_gone(Deleted::Last(object), &gone, reason);
+            self.tell_gone(Deleted::Last(object), &gone, None);
+            self.settled_up();
+        }
+    }
+
+    /// An object that the server showed no more, and that has not come back since,
+    /// is gone, or has left the selection.
+    pub(crate) fn settle_doubt(&mut self, doubt: &Doubt, reason: Option<Reason>) {
+        let object = doubt.object.as_ref();
+        if self.ledger.state(object).as_ref() == Some(&doubt.known) {
+            self.remove_all(std::slice::from_ref(&doubt.object), reason);
+            self.settled_up();
+        }
+    }
+
+    /// What is known of an object that the server shows no more.
+    pub(crate) fn doubt(&self, object: ObjectRef<'_>) -> Option<Doubt> {
+        let known = self.ledger.state(object)?;
+        let object = OwnedRef {
+            namespace: object.namespace.map(Into::into),
+            name: object.name.into(),
+            uid: object.uid.to_owned(),
+        };
+        Some(Doubt { object, known })
+    }
+
+    /// What is not selected any more is told by its identity: its contents are
+    /// nobody's wish.
+    pub(crate) fn unselect(&mut self, object: ObjectRef<'_>) {
+        if let Some(gone) = self.ledger.remove(object) {
+            self.status.event();
+            self.tell_gone(Deleted::Partial(object), &gone, Some(Reason::Unselected));
             self.settled_up();
         }
     }
@@ -224,6 +296,7 @@ impl<D: Deliver> Picture<D> {
         } else {
             unseen
         };
+        self.reselecting = false;
         self.confirming = !unconfirmed.is_empty();
         self.settled_up();
         unconfirmed
@@ -435,8 +508,7 @@ impl<D: Deliver> Picture<D> {
     /// Why a list does not show an object: it is nobody's wish any more, or, for
     /// all that can be known, it is gone.
     fn why_unseen(&self, object: &OwnedRef) -> Option<Reason> {
-        let namespace = object.namespace.as_deref();
-        (!self.view.namespaces.contains(namespace)).then_some(Reason::Unselected)
+        (self.reselecting || self.is_elsewhere(object)).then_some(Reason::Unselected)
     }
 
     /// After anything that may have paid a debt.

@@ -4,6 +4,7 @@
 mod ask;
 mod chores;
 mod confirm;
+mod doubt;
 mod orders;
 mod probe;
 mod read;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use http::Response;
 use kube::Client;
 use kube::client::Body;
-use meshsync_discovery::{Catalog, NamespaceSelection};
+use meshsync_discovery::{Catalog, Pushed, View};
 use meshsync_model::{ClusterId, Reason, Resource};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -438,45 +439,61 @@ impl<D: Deliver> Task<D> {
         let path = &self.server.path;
         let more = f64::from(WATCH_SECONDS_MIN) * chance::unit() / 2.0;
         let seconds = WATCH_SECONDS_MIN + more as u32;
+        let selectors = match self.server.selectors.as_str() {
+            "" => String::new(),
+            selectors => format!("&{selectors}"),
+        };
         let url = match request {
             Request::WatchList => format!(
                 "{path}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true\
-                 &resourceVersionMatch=NotOlderThan&timeoutSeconds={seconds}"
+                 &resourceVersionMatch=NotOlderThan&timeoutSeconds={seconds}{selectors}"
             ),
             Request::Watch { version } => format!(
-                "{path}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={seconds}",
+                "{path}?watch=1&allowWatchBookmarks=true&resourceVersion={}\
+                 &timeoutSeconds={seconds}{selectors}",
                 escape(version)
             ),
-            Request::Probe => format!("{path}?limit=1"),
+            Request::Probe => format!("{path}?limit=1{selectors}"),
             Request::Page {
                 continue_token,
                 paged,
-            } => page_url(path, continue_token.as_deref(), *paged),
+            } => self.server.page_url(continue_token.as_deref(), *paged),
         };
         (url, seconds)
     }
 }
 
 /// Collection over all namespaces, or of the one that is observed.
-fn collection_path(resource: &Resource, namespaces: &NamespaceSelection) -> String {
+fn collection_path(resource: &Resource, view: &View) -> String {
     let path = resource.collection_path();
-    let mut names = namespaces.names();
-    match (resource.namespaced, names.next(), names.next()) {
-        (true, Some(only), None) => match path.rsplit_once('/') {
+    match view.only_namespace().filter(|_| resource.namespaced) {
+        Some(only) => match path.rsplit_once('/') {
             Some((base, plural)) => format!("{base}/namespaces/{only}/{plural}"),
             None => path,
         },
-        _ => path,
+        None => path,
     }
 }
 
-fn page_url(path: &str, continue_token: Option<&str>, paged: bool) -> String {
-    match (paged, continue_token) {
-        (false, _) => path.to_owned(),
-        (true, None) => format!("{path}?limit={PAGE_OBJECTS_MAX}"),
-        (true, Some(token)) => {
-            format!("{path}?limit={PAGE_OBJECTS_MAX}&continue={}", escape(token))
-        }
+/// What the server is to select, as a part of a query; empty where it is everything.
+fn selectors(pushed: &Pushed) -> String {
+    let labels = pushed.labels();
+    let labels = labels.map(|labels| format!("labelSelector={}", escape(&labels)));
+    let fields = pushed.fields();
+    let fields = fields.map(|fields| format!("fieldSelector={}", escape(&fields)));
+    let selectors: Vec<String> = labels.into_iter().chain(fields).collect();
+    selectors.join("&")
+}
+
+fn page_url(path: &str, selectors: &str, continue_token: Option<&str>, paged: bool) -> String {
+    let limit = paged.then(|| format!("limit={PAGE_OBJECTS_MAX}"));
+    let token = continue_token.filter(|_| paged);
+    let token = token.map(|token| format!("continue={}", escape(token)));
+    let selectors = (!selectors.is_empty()).then(|| selectors.to_owned());
+    let query: Vec<String> = limit.into_iter().chain(token).chain(selectors).collect();
+    match query.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{}", query.join("&")),
     }
 }
 

@@ -11,7 +11,7 @@ pub use listen::{ListenAddr, ListenAddrError};
 
 use std::time::Duration;
 
-use meshsync_discovery::{NamespaceSelection, Pattern, Preset, TierRule};
+use meshsync_discovery::{LabelSelector, NamespaceSelection, OptOut, Preset, Rule, TierRule};
 use meshsync_informer::ClusterConfig;
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
@@ -23,8 +23,10 @@ use meshsync_model::{ClusterId, Secrets};
 /// |---|---|---|
 /// | `source` | `k8s:[?context=NAME&kubeconfig=PATH]` | [`Builder::cluster`](crate::Builder::cluster) |
 /// | `sinks` | list of URLs | [`Builder::sink_url`](crate::Builder::sink_url) |
-/// | `include`, `exclude`, `also` | lists of patterns | [`Selection`](crate::Selection) |
-/// | `namespaces` | list of names | [`NamespaceSelection`] |
+/// | `include`, `exclude`, `also` | lists of [`Rule`]s | [`Selection`](crate::Selection) |
+/// | `namespaces` | list of names and globs | [`NamespaceSelection`] |
+/// | `namespaceLabels` | label selector | [`NamespaceSelection::labelled`] |
+/// | `optOut` | `honoured`, `disregarded` | [`OptOut`] |
 /// | `depth` | `presence`, `standard`, `full` | [`Preset`] |
 /// | `tiers` | list of `PATTERN=TIER`, `PATTERN@NAMESPACE=TIER` | [`TierRule`] |
 /// | `secrets` | `redacted`, `plain` | [`Builder::secrets`](crate::Builder::secrets) |
@@ -57,13 +59,17 @@ pub struct Config {
     /// Sinks that open.
     pub sinks: Vec<SinkUrl>,
     /// Only these resources.
-    pub include: Vec<Pattern>,
-    /// Not these resources.
-    pub exclude: Vec<Pattern>,
+    pub include: Vec<Rule>,
+    /// Not these resources, or objects.
+    pub exclude: Vec<Rule>,
     /// These resources on top.
-    pub also: Vec<Pattern>,
+    pub also: Vec<Rule>,
     /// Only these namespaces, where any are given.
     pub namespaces: NamespaceSelection,
+    /// Of these only the ones with such labels.
+    pub namespace_labels: Option<LabelSelector>,
+    /// Whether objects and namespaces may opt out.
+    pub opt_out: Option<OptOut>,
     /// How deep everything is observed that `tiers` does not speak of.
     pub depth: Option<Preset>,
     /// How deep some resources are observed.
@@ -106,6 +112,8 @@ impl Config {
             exclude: Vec::new(),
             also: Vec::new(),
             namespaces: NamespaceSelection::all(),
+            namespace_labels: None,
+            opt_out: None,
             depth: None,
             tiers: Vec::new(),
             ..config.clone()

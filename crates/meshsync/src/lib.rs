@@ -48,6 +48,7 @@
 //! | `admin` | [`serve`]: probes, metrics and status over HTTP | yes |
 //! | `config` | [`Config`]: configuration files | yes |
 //! | `schema` | [`status::schema`]: the JSON schema of the status | no |
+//! | `cel` | expressions in the rules of a [`Selection`] | yes |
 //! | `store` | [`store`]: an embedded database as a sink, and to be asked | yes |
 //! | `k8s-latest` | the newest Kubernetes version `k8s-openapi` knows; without it the program has to choose one | yes |
 //!
@@ -112,8 +113,10 @@ pub use meshsync_broker::{
     Sink, SinkError, SinkState, SinkStatus, SinkUrlError, Wire, sinks,
 };
 pub use meshsync_discovery::{
-    Decision, Depth, EventRule, Events, Grants, Managed, NamespaceSelection, Pattern, PatternError,
-    Place, Preset, PresetError, Selection, Subject, TierRule, TierRuleError,
+    Because, Candidate, Catalog, Decision, Depth, EventRule, Events, Grants, IGNORE, LabelSelector,
+    LabelSelectorError, Managed, NamespaceSelection, Namespaces, OptOut, Pattern, PatternError,
+    Place, Preset, PresetError, Rule, RuleError, Selection, Subject, TierRule, TierRuleError,
+    Verdict, View, WatchPlan,
 };
 pub use meshsync_fingerprint as fingerprint;
 pub use meshsync_informer::ConfigError as ClusterConfigError;

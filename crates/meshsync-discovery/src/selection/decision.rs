@@ -69,6 +69,11 @@ pub enum Reason {
     NotWithin,
     /// Not observed: it is of cluster scope, and only objects of namespaces are wanted.
     ClusterScope,
+    /// Not observed: rules ask for fields that one watch cannot be asked for.
+    Fields {
+        /// The first of them.
+        rule: String,
+    },
     /// Not observed: left out unless named.
     ExcludedByDefault {
         /// What speaks against observing it.
@@ -89,6 +94,12 @@ impl fmt::Display for Reason {
             Self::ClusterScope => {
                 f.write_str("it is of cluster scope, and only objects of namespaces are wanted")
             }
+            Self::Fields { rule } => write!(
+                f,
+                "rule {rule:?} selects by fields, which only the server can do, and with one \
+                 selector for all rules of the resource; give it the only such rule, and under \
+                 exclude fields= with a single requirement and nothing else"
+            ),
             Self::NotListable => f.write_str("the server does not list it"),
             Self::Excluded { pattern } => write!(f, "excluded by {pattern:?}"),
             Self::NotIncluded => f.write_str("no include pattern matches it"),

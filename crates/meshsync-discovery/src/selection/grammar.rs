@@ -111,7 +111,7 @@ pub(super) fn glob(text: &str) -> Option<globset::GlobMatcher> {
     Some(glob.compile_matcher())
 }
 
-fn is_glob(text: &str) -> bool {
+pub(super) fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', ']', '{', '}'])
 }
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use meshsync_discovery::{
-    Answer, Catalog, Discovered, GroupVersion, GroupVersionDocument, Pattern, RootAnswer,
-    RootDocument, Selection, Unavailable, WatchPlan,
+    Answer, Catalog, Discovered, GroupVersion, GroupVersionDocument, RootAnswer, RootDocument,
+    Selection, Unavailable, WatchPlan,
 };
 use meshsync_model::ResourceId;
 use meshsync_testkit::{gunzip, require_reference};
@@ -150,9 +150,7 @@ fn what_is_left_out_by_default_can_be_asked_for() {
     let default = WatchPlan::new(&catalog, &Selection::default());
     let also = ["events", "leases", "componentstatuses"];
     let selection = Selection {
-        also: also
-            .map(|text| Pattern::parse(text).expect("a pattern"))
-            .into(),
+        also: also.map(|text| text.parse().expect("a rule")).into(),
         ..Selection::default()
     };
     let delta = default.delta(&WatchPlan::new(&catalog, &selection));

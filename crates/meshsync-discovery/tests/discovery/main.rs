@@ -4,6 +4,7 @@ mod captured;
 mod catalog;
 mod document;
 mod fixture;
+mod objects;
 mod pattern;
 mod plan;
 mod properties;

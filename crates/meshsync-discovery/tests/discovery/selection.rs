@@ -1,9 +1,9 @@
 //! The selection: what is observed of a small server, and why.
 
 use meshsync_discovery::{
-    Catalog, EventRule, Events, Managed, NamespaceSelection, Pattern, Reason, Selection, View,
+    Catalog, EventRule, Events, Managed, NamespaceSelection, Pattern, Reason, Selection, Step,
 };
-use meshsync_model::{EventType, Gvk, Resource};
+use meshsync_model::{EventType, Gvk, Index, Resource};
 
 use crate::fixture::{resource, round};
 
@@ -23,7 +23,7 @@ fn select(words: &str) -> Selection {
             ("-", text) => (&mut selection.exclude, text),
             _ => (&mut selection.include, word),
         };
-        patterns.push(Pattern::parse(text).expect("a pattern"));
+        patterns.push(text.parse().expect("a rule"));
     }
     selection
 }
@@ -234,12 +234,17 @@ fn a_view_follows_scope_rules_and_origin() {
     };
     assert_eq!(selection.decide(&nodes).because, Reason::ClusterScope);
     let view = selection.view(&pods);
-    assert!(view.admits(Some("shop"), || true) && !view.admits(Some("shop"), || false));
-    assert!(!view.admits(Some("other"), || true));
+    let admits = |namespace: &str, is_managed: bool| {
+        let text = format!(r#"{{"metadata":{{"name":"a","namespace":"{namespace}"}}}}"#);
+        let mut index = Index::new();
+        let object = index.parse(text.as_bytes()).unwrap();
+        view.admits(&pods, &object, || is_managed)
+    };
+    assert!(admits("shop", true) && !admits("shop", false));
+    assert!(!admits("other", true));
     assert!(view.events.modified && !view.events.added && !view.events.deleted);
     assert_eq!(Events::only([]), Events::default());
-    assert!(!view.has_other_objects(&View {
-        events: Events::default(),
-        ..view.clone()
-    }));
+    let mut all_events = view.clone();
+    all_events.events = Events::default();
+    assert_eq!(view.step(&all_events), Step::Same);
 }

@@ -181,9 +181,8 @@ impl Member {
 
 /// What is observed of one namespace.
 pub(super) fn view_of(view: &View, namespace: &str) -> View {
-    View {
-        // It is one that a namespace has, so that it is one that it may have.
-        namespaces: NamespaceSelection::only([namespace]).unwrap_or_default(),
-        ..view.clone()
-    }
+    let mut view = view.clone();
+    // It is one that a namespace has, so that it is one that it may have.
+    view.namespaces = NamespaceSelection::only([namespace]).unwrap_or_default();
+    view
 }

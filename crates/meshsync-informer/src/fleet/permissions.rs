@@ -74,7 +74,7 @@ impl Fleet {
             .filter_map(|id| self.plan.find(id))
             .map(|resource| Question {
                 resource: resource.clone(),
-                namespaces: self.selection.view(resource).namespaces,
+                namespaces: self.view(resource).namespaces,
             })
             .collect();
         if questions.is_empty() {
@@ -205,12 +205,15 @@ impl Fleet {
         delay: Duration,
         deliver: &mut impl FnMut() -> D,
     ) {
-        let (Some(member), Some(resource)) = (self.members.get_mut(id), self.plan.find(id)) else {
+        let view = self.plan.find(id).map(|resource| self.view(resource));
+        let (Some(member), Some(resource), Some(view)) =
+            (self.members.get_mut(id), self.plan.find(id), view)
+        else {
             return;
         };
         let (retire, part) = (CancellationToken::new(), CancellationToken::new());
         let unselected = member.unselected.child_token();
-        let (give, ordered) = orders(view_of(&self.selection.view(resource), &namespace));
+        let (give, ordered) = orders(view_of(&view, &namespace));
         member.together.enter(&namespace);
         let task = Task::new(Setup {
             client: self.connection.client.clone(),

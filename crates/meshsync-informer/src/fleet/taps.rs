@@ -4,7 +4,7 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use meshsync_discovery::{Catalog, NamespaceSelection, View, WatchPlan};
+use meshsync_discovery::{Catalog, Depth, NamespaceSelection, View, WatchPlan};
 use meshsync_model::{
     Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, ResourceId,
 };
@@ -26,6 +26,8 @@ pub struct Tap {
     pub resources: Vec<ResourceId>,
     /// Objects of these namespaces.
     pub namespaces: NamespaceSelection,
+    /// How much of them.
+    pub depth: Depth,
     /// Not while the plan observes it: then its changes reach the fleet anyway.
     pub unless_planned: bool,
     /// Makes who is told; once each time the resource appears.
@@ -91,6 +93,18 @@ impl Taps {
         }
     }
 
+    /// One more.
+    pub(super) fn add(&mut self, tap: Tap) {
+        self.taps.push(Tapped { tap, running: None });
+    }
+
+    /// Watches nothing any more.
+    pub(super) fn retire(&mut self) {
+        for running in self.taps.drain(..).filter_map(|tapped| tapped.running) {
+            running.retire.cancel();
+        }
+    }
+
     /// Follows what is served and planned now.
     pub(super) fn follow(&mut self, catalog: &Catalog, plan: &WatchPlan, shared: &Shared<'_>) {
         // Tasks that have ended are let go.
@@ -111,10 +125,9 @@ impl Taps {
             }
             if let Some(resource) = wanted {
                 let deliver = Told((tap.listen)());
-                let view = View {
-                    namespaces: tap.namespaces.clone(),
-                    ..View::default()
-                };
+                let mut view = View::default();
+                view.namespaces.clone_from(&tap.namespaces);
+                view.depth = tap.depth.of(resource);
                 let (give, ordered) = orders(view);
                 let retire = CancellationToken::new();
                 let shared_resource = Arc::new(resource.clone());

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use kube::Client;
 use meshsync_discovery::View;
-use meshsync_model::{Resource, Tier};
+use meshsync_model::{Object, Resource, Tier};
 use tokio::sync::Semaphore;
 
 use super::confirm::{Confirm, Confirmation};
+use super::doubt::{Doubts, Settled};
 use super::orders::{Order, Ordered, Permit};
 use super::repair::{Progress, Repair};
 use super::reread::{Reread, Turn};
@@ -24,6 +25,8 @@ pub(super) struct Server {
     pub(super) resource: Arc<Resource>,
     /// The collection that is observed.
     pub(super) path: String,
+    /// Selectors that go with every list and watch of it, as a part of a query.
+    pub(super) selectors: String,
     /// How much of its objects is asked for.
     pub(super) tier: Tier,
     /// Others observe what may be observed: nothing is asked for from here.
@@ -44,19 +47,25 @@ pub(super) enum Next {
 impl Server {
     /// What is asked of the server in view of what is observed.
     pub(super) fn new(client: Client, resource: Arc<Resource>, view: &View) -> Self {
-        let path = super::collection_path(&resource, &view.namespaces);
         Self {
             client,
+            path: super::collection_path(&resource, view),
+            selectors: super::selectors(&view.pushed),
             resource,
-            path,
             tier: view.depth.deepest(),
             parked: false,
         }
     }
 
     fn observe(&mut self, view: &View) {
-        self.path = super::collection_path(&self.resource, &view.namespaces);
+        self.path = super::collection_path(&self.resource, view);
+        self.selectors = super::selectors(&view.pushed);
         self.tier = view.depth.deepest();
+    }
+
+    /// A page of what is observed, or all of it.
+    pub(super) fn page_url(&self, continue_token: Option<&str>, paged: bool) -> String {
+        super::page_url(&self.path, &self.selectors, continue_token, paged)
     }
 
     /// The form of lists.
@@ -82,6 +91,7 @@ pub(super) struct Chores<R> {
     room: R,
     repair: Repair<R>,
     confirm: Confirm,
+    doubts: Doubts,
     reread: Reread,
     verify: Verify,
     ordered: Ordered,
@@ -99,6 +109,7 @@ impl<R: Room> Chores<R> {
             room: room(),
             repair: Repair::new(room(), Arc::clone(&lists), timing),
             confirm: Confirm::default(),
+            doubts: Doubts::default(),
             reread: Reread::new(lists, timing),
             verify,
             ordered,
@@ -107,6 +118,22 @@ impl<R: Room> Chores<R> {
 
     pub(super) fn confirm(&mut self, unconfirmed: Vec<OwnedRef>) {
         self.confirm.begin(unconfirmed);
+    }
+
+    /// An object is shown no more: it is gone, or it has left what the server selects.
+    pub(super) fn shown_no_more<D: Deliver>(
+        &mut self,
+        object: &Object<'_>,
+        server: &Server,
+        picture: &mut Picture<D>,
+    ) {
+        let left_over = match picture.doubt(object.object_ref()) {
+            Some(doubt) if !server.selectors.is_empty() => self.doubts.add(doubt).is_some(),
+            _ => true,
+        };
+        if left_over {
+            picture.delete(object);
+        }
     }
 
     /// A list is complete: whoever was left out of it is owed.
@@ -131,6 +158,7 @@ impl<R: Room> Chores<R> {
             () = self.room.again() => Chore::Room,
             progress = self.repair.next() => Chore::Repair(progress),
             confirmation = self.confirm.next(server) => Chore::Confirm(confirmation),
+            settled = self.doubts.next(server) => Chore::Doubt(settled),
             turn = self.reread.next() => Chore::Reread(turn),
             event = self.verify.next() => Chore::Verify(event),
             order = self.ordered.next() => match order {
@@ -159,6 +187,7 @@ impl<R: Room> Chores<R> {
             Chore::Repair(progress) => self.repair.handle(progress, server, picture),
             Chore::Confirm(Confirmation::Gone(object)) => picture.confirmed_gone(&object),
             Chore::Confirm(Confirmation::Complete) => picture.confirmed(),
+            Chore::Doubt(settled) => settled.tell(picture),
             Chore::Reread(turn) => self.reread.handle(turn, server, picture),
             Chore::Verify(event) => {
                 if self.verify.handle(event, server, picture) {
@@ -171,7 +200,7 @@ impl<R: Room> Chores<R> {
             Chore::View(view) => {
                 server.observe(&view);
                 let namespaces = view.namespaces.clone();
-                let relist = picture.observe(view);
+                let relist = picture.observe(*view);
                 if server.parked {
                     picture.leave_namespaces(|namespace| !namespaces.contains(namespace));
                 } else if relist {
@@ -226,12 +255,13 @@ pub(super) enum Chore {
     Room,
     Repair(Progress),
     Confirm(Confirmation),
+    Doubt(Settled),
     Reread(Turn),
     Verify(verify::Event),
     /// Somebody wants to see every object.
     Read(Box<dyn Reader>),
     /// Other objects or changes are observed.
-    View(View),
+    View(Box<View>),
     /// Something else is permitted.
     Permit(Permit),
 }

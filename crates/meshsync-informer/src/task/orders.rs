@@ -52,7 +52,7 @@ pub(crate) enum Permit {
 
 /// One of them.
 pub(super) enum Order {
-    View(View),
+    View(Box<View>),
     Read(Box<dyn Reader>),
     Permit(Permit),
 }
@@ -107,7 +107,7 @@ impl Ordered {
     /// Waits for the next order. Dropping it half-way loses nothing.
     pub(super) async fn next(&mut self) -> Order {
         tokio::select! {
-            Ok(()) = self.view.changed() => Order::View(self.view.borrow_and_update().clone()),
+            Ok(()) = self.view.changed() => Order::View(Box::new(self.view.borrow_and_update().clone())),
             Some(reader) = self.readers.recv() => Order::Read(reader),
             Some(permit) = self.permits.recv() => Order::Permit(permit),
             // The fleet has gone; its task will hear of it.

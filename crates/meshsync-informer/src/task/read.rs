@@ -259,7 +259,8 @@ impl Exchange {
                 if mutated(Mutation::LoseEvents) && !self.listing {
                     // As if it had never come.
                 } else if event.r#type == WatchEventType::Deleted {
-                    task.picture.delete(object);
+                    task.chores
+                        .shown_no_more(object, &task.server, &mut task.picture);
                 } else {
                     task.picture.apply(object);
                 }
@@ -345,7 +346,8 @@ impl<D: Deliver> Task<D> {
     fn deleted_as_it_was(&mut self, object: &Object<'_>) -> bool {
         let as_it_was = self.picture.knows(object);
         // Whatever the history, this uid is no more.
-        self.picture.delete(object);
+        self.chores
+            .shown_no_more(object, &self.server, &mut self.picture);
         if as_it_was {
             self.changed();
         }

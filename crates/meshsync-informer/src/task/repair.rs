@@ -19,7 +19,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::chores::Server;
-use super::page_url;
 use crate::api::{RequestError, get};
 use crate::chance;
 use crate::frame::{Frame, ListFramer};
@@ -129,7 +128,7 @@ impl<R: Room> Repair<R> {
         match (progress, &mut self.state) {
             (Progress::Due, _) => {
                 self.owed = picture.owed_count();
-                self.state = self.open(server, page_url(&server.path, None, true));
+                self.state = self.open(server, server.page_url(None, true));
             }
             (Progress::Opened(reading), _) => self.state = State::Reading(reading),
             (Progress::Chunk(chunk), State::Reading(reading)) => {
@@ -149,7 +148,7 @@ impl<R: Room> Repair<R> {
                 let end = std::mem::take(&mut reading.framer).finish();
                 match end.map(|end| end.continue_token) {
                     Ok(Some(token)) => {
-                        let url = page_url(&server.path, Some(&token), true);
+                        let url = server.page_url(Some(&token), true);
                         self.state = self.open(server, url);
                     }
                     Ok(None) => self.done(picture),

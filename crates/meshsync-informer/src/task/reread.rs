@@ -12,7 +12,6 @@ use meshsync_model::Index;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::chores::Server;
-use super::page_url;
 use crate::api::{RequestError, get};
 use crate::frame::{Frame, ListFramer};
 use crate::picture::Picture;
@@ -116,7 +115,7 @@ impl Reread {
                 if picture.is_empty() {
                     self.done();
                 } else {
-                    self.state = self.open(server, page_url(&server.path, None, true));
+                    self.state = self.open(server, server.page_url(None, true));
                 }
             }
             (Turn::Opened(page), _) => self.state = State::Reading(page),
@@ -141,7 +140,7 @@ impl Reread {
                 match std::mem::take(&mut page.framer).finish() {
                     Ok(end) => match end.continue_token {
                         Some(token) => {
-                            let url = page_url(&server.path, Some(&token), true);
+                            let url = server.page_url(Some(&token), true);
                             self.state = self.open(server, url);
                         }
                         None => self.done(),
@@ -158,7 +157,7 @@ impl Reread {
         self.attempts += 1;
         if self.attempts < ATTEMPTS_MAX {
             tracing::debug!(resource = %server.resource, error, "reading again begins anew");
-            self.state = self.open(server, page_url(&server.path, None, true));
+            self.state = self.open(server, server.page_url(None, true));
         } else {
             tracing::warn!(
                 resource = %server.resource, error,

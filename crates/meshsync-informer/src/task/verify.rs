@@ -23,7 +23,6 @@ use tokio::time::Instant;
 use self::look::{Difference, Explain, Look, Suspect};
 use super::ask::{Found, ask};
 use super::chores::Server;
-use super::page_url;
 use crate::api::{ACCEPT_METADATA_LIST, RequestError, get};
 use crate::chance;
 use crate::frame::{Frame, ListFramer};
@@ -277,7 +276,7 @@ impl Verify {
     }
 
     fn open(&mut self, check: Check, server: &Server, continue_token: Option<&str>) {
-        let url = page_url(&server.path, continue_token, true);
+        let url = server.page_url(continue_token, true);
         let client = server.client.clone();
         let opening = Box::pin(async move {
             // Versions are in the metadata; the bytes of bodies say no more.

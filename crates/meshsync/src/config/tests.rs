@@ -21,6 +21,8 @@ include: [pods, deployments.apps]
 exclude: ['*.cilium.io']
 also: [events]
 namespaces: [a, b]
+namespaceLabels: team=x
+optOut: disregarded
 depth: standard
 tiers: [pods@shop=detail]
 secrets: plain
@@ -44,6 +46,9 @@ adminAddr: 127.0.0.1:9
     assert_eq!(config.exclude[0].as_str(), "*.cilium.io");
     assert_eq!(config.also[0].as_str(), "events");
     assert!(config.namespaces.contains(Some("b")) && !config.namespaces.contains(Some("c")));
+    let labels = config.namespace_labels.map(|labels| labels.to_string());
+    assert_eq!(labels.as_deref(), Some("team=x"));
+    assert_eq!(config.opt_out, Some(OptOut::Disregarded));
     assert_eq!(config.depth, Some(Preset::Standard));
     assert_eq!(config.tiers[0].to_string(), "pods@shop=detail");
     assert_eq!(config.secrets, Some(Secrets::Plain));
@@ -94,7 +99,7 @@ fn values_of_the_wrong_type_are_told_what_to_be() {
         &[
             "f:1:17: expected text, found a truth value: put it in quotes",
             "f:1:23: \"B\" cannot be a namespace: names are made of lower-case letters, digits and \
-             \"-\", at most 63 of them; globs are not supported here, list the exact names",
+             \"-\", at most 63 of them, or globs over them such as team-*",
             "f:2:14: expected a whole number of bytes such as 8388608, found text",
         ],
     );

@@ -33,7 +33,7 @@ const KINDS: [&str; 21] = [
 /// custom resource.
 pub fn meshery_selection() -> Selection {
     Selection {
-        include: patterns(KINDS),
+        include: patterns(KINDS).into_iter().map(Into::into).collect(),
         custom: true,
         ..Selection::default()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meshsync_discovery::{NamespaceSelection, Selection};
+use meshsync_discovery::{Depth, NamespaceSelection, Selection};
 use meshsync_informer::{Connection, Control, Listener, Tap};
 use meshsync_model::{Context, Object, ObjectRef, ResourceId};
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,7 @@ impl Live {
             Tap {
                 resources: resources.to_vec(),
                 namespaces: NamespaceSelection::only([NAMESPACE]).unwrap_or_default(),
+                depth: Depth::default(),
                 unless_planned: false,
                 listen: Box::new(move || Box::new(live.clone())),
             },
@@ -89,6 +90,7 @@ impl Live {
                     "customresourcedefinitions",
                 )],
                 namespaces: NamespaceSelection::all(),
+                depth: Depth::default(),
                 unless_planned: true,
                 listen: Box::new(|| Box::new(Nobody)),
             },

@@ -180,14 +180,15 @@ impl WatchList {
         let mut selection = base.clone();
         let is_everything = base.include.is_empty();
         if self.has_whitelist {
-            let patterns = self.whitelist.iter().map(|(pattern, _)| pattern.clone());
+            let rules = self.whitelist.iter();
+            let rules = rules.map(|(pattern, _)| pattern.clone().into());
             if is_everything {
-                selection.also.extend(patterns);
+                selection.also.extend(rules);
             } else {
-                selection.include = patterns.collect();
+                selection.include = rules.collect();
                 if selection.include.is_empty() {
                     // Nothing but custom resources: a name that nothing has.
-                    selection.include.extend(Pattern::parse("none.none.none"));
+                    selection.include.extend("none.none.none".parse());
                 }
             }
             let rules = self.whitelist.iter();
@@ -199,9 +200,10 @@ impl WatchList {
                 })
                 .collect();
         } else if self.has_blacklist && !is_everything {
-            selection.include = legacy::everything();
+            selection.include = legacy::everything().into_iter().map(Into::into).collect();
         }
-        selection.exclude.extend(self.blacklist.iter().cloned());
+        let blacklist = self.blacklist.iter().cloned();
+        selection.exclude.extend(blacklist.map(Into::into));
         selection
     }
 }

@@ -16,6 +16,7 @@ mod nats;
 mod outbox;
 mod permissions;
 mod reconfigure;
+mod selecting;
 
 mod support;
 mod tiers;

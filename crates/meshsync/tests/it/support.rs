@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use meshsync::{
     Batch, BoxFuture, Builder, ClusterConfig, Delivery, EventType, Handle, MeshSync, Monitor,
-    Pattern, Published, RunError, Selection, Sink, SinkError, Wire,
+    Published, RunError, Selection, Sink, SinkError, Wire,
 };
 use meshsync_sim::Sim;
 use meshsync_testkit::eventually;
@@ -32,10 +32,7 @@ pub(crate) fn everything() -> Selection {
 
 pub(crate) fn only(patterns: &[&str]) -> Selection {
     Selection {
-        include: patterns
-            .iter()
-            .map(|p| Pattern::parse(p).unwrap())
-            .collect(),
+        include: patterns.iter().map(|rule| rule.parse().unwrap()).collect(),
         ..Selection::default()
     }
 }
@@ -287,6 +284,24 @@ pub(crate) fn versions_of(sim: &Sim, resources: &[String]) -> BTreeMap<Key, (Str
         })
         .filter(|((id, ..), _)| resources.contains(id))
         .collect()
+}
+
+/// The reasons of the deletes of a resource's objects, each with the object's name.
+pub(crate) fn deletes(replica: &Replica, plural: &str) -> Vec<(String, Option<String>)> {
+    let of = |delivery: &&Delivery| {
+        let resource = delivery.resource.as_ref();
+        delivery.key.is_some()
+            && delivery.event == EventType::Deleted
+            && resource.is_some_and(|resource| resource.plural == plural)
+    };
+    let deletes = replica.payloads.iter().filter(of);
+    let deletes = deletes.map(|delivery| {
+        let record: Value = serde_json::from_slice(&delivery.payload).unwrap();
+        let name = record["object"]["metadata"]["name"].as_str();
+        let reason = record["reason"].as_str().map(str::to_owned);
+        (name.unwrap_or_default().to_owned(), reason)
+    });
+    deletes.collect()
 }
 
 /// A small ConfigMap.
