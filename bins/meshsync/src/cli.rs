@@ -354,6 +354,9 @@ pub(crate) struct SinkArgs {
     /// without it
     #[arg(long)]
     pub(crate) enable_interactive: bool,
+    /// Take rules for fingerprints from whoever sends them over the broker; with --fingerprints
+    #[arg(long)]
+    pub(crate) accept_rules: bool,
     /// Give them only of pods in this namespace (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) interactive_namespaces: Vec<String>,

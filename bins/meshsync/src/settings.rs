@@ -94,6 +94,7 @@ fn requests(url: &str, args: &SinkArgs) -> Option<RequestOptions> {
     }
     let mut options = RequestOptions::new(NatsUrl::parse(url).ok()?);
     options.interactive = args.enable_interactive;
+    options.accept_rules = args.accept_rules;
     options.namespaces.clone_from(&args.interactive_namespaces);
     if !args.reply_subjects.is_empty() {
         options.replies.clone_from(&args.reply_subjects);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meshsync_broker::BoxFuture;
-use meshsync_fingerprint::{Catalog, Engine, Evidence, Scout, Verdict};
+use meshsync_fingerprint::{Catalog, CatalogError, Engine, Evidence, Rule, Scout, Verdict};
 use meshsync_informer::Reader;
 use meshsync_model::{ContentHash, Context, EventType, Object, ObjectRef, Resource};
 use tokio::sync::Notify;
@@ -34,8 +34,17 @@ pub(crate) struct Fingerprints {
     /// Counts sets of rules: whoever has a scout of an older one gets another.
     generation: AtomicU64,
     changed: Notify,
+    layers: Mutex<Layers>,
     /// What the rules are called that it was last asked of.
     version: Mutex<Option<(Arc<Catalog>, String)>>,
+}
+
+/// Where rules come from. Those that were given take the place of others of the
+/// same id.
+#[derive(Debug)]
+struct Layers {
+    own: Arc<Catalog>,
+    given: Vec<Rule>,
 }
 
 #[derive(Debug)]
@@ -58,7 +67,12 @@ pub(crate) struct Watcher {
 
 impl Fingerprints {
     pub(crate) fn new(catalog: Arc<Catalog>) -> Self {
+        let layers = Layers {
+            own: Arc::clone(&catalog),
+            given: Vec::new(),
+        };
         Self {
+            layers: Mutex::new(layers),
             state: Mutex::new(State {
                 engine: Engine::new(catalog),
                 next: None,
@@ -121,6 +135,24 @@ impl Fingerprints {
         Arc::clone(&state.verdicts)
     }
 
+    /// Compiles these rules instead of `own` ones, together with those that were
+    /// given. They are [prepared](Self::prepare) next.
+    pub(crate) fn lay_own(&self, own: Vec<Rule>) -> Result<Arc<Catalog>, CatalogError> {
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = Arc::new(Catalog::compile(own)?);
+        let catalog = layered(&own, &layers.given)?;
+        layers.own = own;
+        Ok(catalog)
+    }
+
+    /// The same with rules that were given.
+    pub(crate) fn lay_given(&self, given: Vec<Rule>) -> Result<Arc<Catalog>, CatalogError> {
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let catalog = layered(&layers.own, &given)?;
+        layers.given = given;
+        Ok(catalog)
+    }
+
     /// Prepares other rules beside those in use. Whoever calls this shows every
     /// object to readers of the returned [`Change`]; the rules are in use when
     /// all of them are gone.
@@ -139,6 +171,16 @@ impl Fingerprints {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn layered(own: &Arc<Catalog>, given: &[Rule]) -> Result<Arc<Catalog>, CatalogError> {
+    if given.is_empty() {
+        return Ok(Arc::clone(own));
+    }
+    let kept = own.rules().iter();
+    let kept = kept.filter(|rule| given.iter().all(|other| other.id != rule.id));
+    let rules = kept.chain(given).cloned().collect();
+    Ok(Arc::new(Catalog::compile(rules)?))
 }
 
 impl State {

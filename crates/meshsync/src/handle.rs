@@ -10,6 +10,7 @@ use meshsync_model::Secrets;
 use meshsync_model::wire::meshery::Fidelity;
 use tokio::sync::mpsc;
 
+use crate::fingerprints::Fingerprints;
 use crate::meshery::ConfigurationStatus;
 use crate::monitor::Monitor;
 use crate::replay::{Form, Replay};
@@ -159,10 +160,28 @@ impl Handle {
     /// When the rules cannot be used, the pipeline was built without any, or too
     /// many readings wait already. The rules in use stay.
     pub fn set_fingerprints(&self, rules: Vec<Rule>) -> Result<(), RulesError> {
+        self.lay_rules(|prints| prints.lay_own(rules))
+    }
+
+    /// Tells products by these rules as well, instead of those that were given so
+    /// before. One takes the place of another of the same id. See
+    /// [`Handle::set_fingerprints`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::set_fingerprints`].
+    pub fn give_fingerprints(&self, rules: Vec<Rule>) -> Result<(), RulesError> {
+        self.lay_rules(|prints| prints.lay_given(rules))
+    }
+
+    fn lay_rules(
+        &self,
+        lay: impl FnOnce(&Fingerprints) -> Result<Arc<Catalog>, CatalogError>,
+    ) -> Result<(), RulesError> {
         let Some(prints) = self.monitor.fingerprint_engine() else {
             return Err(RulesError::Off);
         };
-        let change = prints.prepare(Arc::new(Catalog::compile(rules)?));
+        let change = prints.prepare(lay(&prints)?);
         let reader = change.clone();
         let asked = self.control.read(move |resource| reader.reader(resource));
         if asked.is_err() {

@@ -26,6 +26,7 @@ pub(super) struct Flags {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) interactive: bool,
     pub(super) interactive_namespaces: String,
+    pub(super) accept_rules: bool,
     pub(super) replies: Vec<SubjectPattern>,
     pub(super) probes_addr: Option<ListenAddr>,
     pub(super) admin_addr: Option<ListenAddr>,
@@ -49,6 +50,7 @@ impl Default for Flags {
             state_dir: None,
             interactive: true,
             interactive_namespaces: String::new(),
+            accept_rules: false,
             replies: Vec::new(),
             probes_addr: None,
             admin_addr: None,
@@ -97,8 +99,8 @@ pub(super) fn parse(args: impl Iterator<Item = String>) -> Parsed {
             return Parsed::Help;
         }
         let value = match (name, value) {
-            // The only one that needs no value.
-            ("enable-interactive", None) => "true".to_owned(),
+            // Those that need no value.
+            ("enable-interactive" | "accept-rules", None) => "true".to_owned(),
             (_, Some(value)) => value.to_owned(),
             (name, None) => match Flags::has(name).then(|| args.next()) {
                 Some(Some(value)) => value,
@@ -195,6 +197,7 @@ impl Flags {
                 Ok(())
             }
             "enable-interactive" => boolean(value).map(|on| self.interactive = on),
+            "accept-rules" => boolean(value).map(|on| self.accept_rules = on),
             "interactive-namespaces" => put(&mut self.interactive_namespaces, value),
             "reply-subjects" => list(value)
                 .map(|text| text.parse::<SubjectPattern>())

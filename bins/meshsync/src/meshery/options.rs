@@ -10,6 +10,7 @@ use meshsync::{
 use super::file::MesheryFile;
 use super::flags::{Flags, list};
 use crate::failure::Failure;
+use crate::fingerprint;
 use crate::settings::{self, ADMIN_PORT, BROKER_URL, PROBES_PORT, REDACT_SECRETS};
 
 /// Files with credentials, a seed, and root certificates for the broker.
@@ -59,6 +60,9 @@ pub(super) fn pipeline(flags: &Flags) -> Result<MeshSync, Failure> {
     if let Some(folder) = &flags.state_dir {
         builder = builder.state_dir(folder);
     }
+    if flags.accept_rules {
+        builder = builder.fingerprints(fingerprint::rule_set(None)?);
+    }
     if variable(CONTENT_DEDUP).is_some() {
         tracing::debug!("{CONTENT_DEDUP} changes nothing: no state is published twice unasked");
     }
@@ -92,6 +96,7 @@ pub(super) fn pipeline(flags: &Flags) -> Result<MeshSync, Failure> {
 fn requests(flags: &Flags, url: &NatsUrl) -> RequestOptions {
     let mut options = RequestOptions::new(url.clone());
     options.interactive = flags.interactive;
+    options.accept_rules = flags.accept_rules;
     let namespaces = list(&flags.interactive_namespaces);
     options.namespaces = namespaces.map(str::to_owned).collect();
     if !flags.replies.is_empty() {

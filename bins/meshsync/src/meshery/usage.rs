@@ -23,6 +23,11 @@ const FLAGS: &[(&str, &str, &str)] = &[
         "standard (the original's kinds and custom resources) or all (default standard)",
     ),
     (
+        "accept-rules",
+        "",
+        "tell products apart, also by rules that are sent over the broker (default false)",
+    ),
+    (
         "enable-interactive",
         "",
         "give logs and shells to whoever asks over the broker (default true)",

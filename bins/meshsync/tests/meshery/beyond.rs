@@ -1,5 +1,6 @@
 //! What the original would fail.
 
+use futures::StreamExt;
 use meshsync_sim::Sim;
 use meshsync_testkit::{NatsServer, eventually};
 use serde_json::{Value, json};
@@ -300,5 +301,95 @@ async fn durable_without_jetstream_is_core_nats_and_a_warning() {
         agent.log().contains("?durable")
     })
     .await;
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+const RULE: &str = "
+id: acme-db
+name: Acme DB
+category: database
+home: https://acme.io
+anchors:
+- images: [acme/db]
+- crds: [databases.acme.io]
+version:
+- {from: image}
+examples:
+- title: the database
+  version: 1.2.3
+  objects:
+  - {kind: StatefulSet, name: db, containers: [{name: db, image: 'registry.acme.io/acme/db:1.2.3'}]}
+  - {kind: CustomResourceDefinition, name: databases.acme.io}
+";
+
+/// Rules come over the broker where that is wanted, and are told by at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_taken_over_the_broker_where_that_is_switched_on() {
+    let Some(world) = World::start(60).await else {
+        return;
+    };
+    world.apply(definition("acme.io", "databases", "Database", &["v1"]));
+    world.apply(json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet",
+        "metadata": {"name": "db", "namespace": "default"},
+        "spec": {"template": {"spec": {"containers": [
+            {"name": "db", "image": "registry.acme.io/acme/db:1.2.3"},
+        ]}}},
+    }));
+    let server = Server::connect(&world).await;
+    let ask = async |files: Value| {
+        let reply = "meshery-server.rules";
+        let mut answers = server.client.subscribe(reply).await.unwrap();
+        server.client.flush().await.unwrap();
+        let payload = json!({"Rules": files, "Reply": reply});
+        server.request("fingerprint-rules", payload).await;
+        let answer = tokio::time::timeout(DEADLINE, answers.next()).await;
+        let answer = answer.unwrap().unwrap().payload;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["ObjectType"], "fingerprint-rules");
+        answer["Object"].clone()
+    };
+    let rules = json!({"acme.yaml": RULE, "bad.yaml": "id: bad\nname: [1"});
+
+    let agent = world.run(&[]);
+    agent.synced().await;
+    let off = ask(rules.clone()).await;
+    assert_eq!(off["accepted"], json!([]));
+    let why = off["refused"][0]["problem"].as_str().unwrap();
+    assert!(why.contains("--accept-rules"), "{why}");
+    assert_eq!(agent.stop().await, Some(0));
+
+    let agent = world.run(&["--accept-rules"]);
+    agent.synced().await;
+    let sees_it = async |yes: bool| {
+        let what = if yes {
+            "it is told"
+        } else {
+            "it is told no more"
+        };
+        eventually(what, DEADLINE, async || {
+            let status = agent.status().await;
+            let found = status["fingerprints"]["products"].as_array()?.clone();
+            (found.iter().any(|found| found["product"] == "acme-db") == yes).then_some(())
+        })
+        .await;
+    };
+    sees_it(false).await;
+    let taken = ask(rules).await;
+    assert_eq!(taken["accepted"], json!(["acme-db"]));
+    let bad = &taken["refused"][0];
+    assert_eq!(bad["file"], "bad.yaml");
+    assert!(
+        bad["problem"].as_str().unwrap().starts_with("bad.yaml:"),
+        "{bad}"
+    );
+    sees_it(true).await;
+
+    // Nothing that can be used changes nothing; an empty set takes them back.
+    let none = ask(json!({"bad.yaml": "id: ["})).await;
+    assert_eq!(none["accepted"], json!([]));
+    sees_it(true).await;
+    ask(json!({})).await;
+    sees_it(false).await;
     assert_eq!(agent.stop().await, Some(0));
 }

@@ -5,6 +5,12 @@ use serde_json::{Map, Value};
 /// Targets of one request at most.
 const TARGETS_MAX: usize = 64;
 
+/// The most a request with rules may have, in bytes.
+const RULES_BYTES_MAX: usize = 4 << 20;
+
+/// Files of one request with rules at most.
+const RULES_MAX: usize = 1024;
+
 /// Of a text that cannot be used this much is repeated.
 const TEXT_CHARS_MAX: usize = 80;
 
@@ -27,6 +33,14 @@ pub enum Request {
     Exec(Vec<ExecRequest>),
     /// `active-exec`: which sessions there are.
     ActiveSessions,
+    /// `fingerprint-rules`: rules that products are told by, on top of those there
+    /// are. The original does not know it.
+    Rules {
+        /// Their texts, by the name to report problems under.
+        files: Vec<(String, String)>,
+        /// Where to say what became of them; empty for the usual subject.
+        reply: String,
+    },
 }
 
 /// The container of a session.
@@ -79,6 +93,7 @@ impl Request {
     ///
     /// When it is no request, or one that is not known.
     pub fn parse(message: &[u8]) -> Result<Self, RequestProblem> {
+        let bytes = message.len();
         let message: Value = serde_json::from_slice(message)
             .map_err(|error| RequestProblem(format!("it is no JSON: {error}")))?;
         let request = member(&message, "request").filter(|request| request.is_object());
@@ -95,6 +110,7 @@ impl Request {
             "resync-discovery" => Ok(Self::Resync),
             "meshsync-meta" => Ok(Self::Meta),
             "active-exec" => Ok(Self::ActiveSessions),
+            "fingerprint-rules" => rules(payload, bytes),
             "log-stream" => Ok(Self::Logs(targets(payload)?.map(log_request).collect())),
             "exec-request" => Ok(Self::Exec(targets(payload)?.map(exec_request).collect())),
             other => {
@@ -157,6 +173,37 @@ fn exec_request(request: &Value) -> ExecRequest {
     }
 }
 
+fn rules(payload: &Value, bytes: usize) -> Result<Request, RequestProblem> {
+    if bytes > RULES_BYTES_MAX {
+        return Err(RequestProblem(format!(
+            "its rules have {bytes} bytes, more than {RULES_BYTES_MAX}"
+        )));
+    }
+    let files = member(payload, "rules").and_then(Value::as_object);
+    let files = files.ok_or_else(|| {
+        RequestProblem("its Payload.Rules is no map of file names to rules".to_owned())
+    })?;
+    if files.len() > RULES_MAX {
+        let many = files.len();
+        return Err(RequestProblem(format!(
+            "it has {many} rules, more than {RULES_MAX}"
+        )));
+    }
+    let files = files.iter().map(|(name, rule)| match rule.as_str() {
+        Some(rule) => Ok((name.clone(), rule.to_owned())),
+        None => {
+            let name: String = name.chars().take(TEXT_CHARS_MAX).collect();
+            Err(RequestProblem(format!(
+                "its Payload.Rules.{name} is no text: rules are YAML in a string"
+            )))
+        }
+    });
+    Ok(Request::Rules {
+        files: files.collect::<Result<_, _>>()?,
+        reply: text(payload, "reply"),
+    })
+}
+
 /// The values of a map whose keys mean nothing.
 fn targets(payload: &Value) -> Result<impl Iterator<Item = &Value>, RequestProblem> {
     let targets: Option<&Map<String, Value>> = payload.as_object();
@@ -197,6 +244,33 @@ mod tests {
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
             (result, _) => panic!("{message}: {result:?}"),
         }
+    }
+
+    #[test]
+    fn rules_come_as_texts_by_name_and_within_limits() {
+        let files = vec![("acme.yaml".to_owned(), "id: acme".to_owned())];
+        let ask = |payload: &str| {
+            format!(r#"{{"Request":{{"Entity":"fingerprint-rules","Payload":{payload}}}}}"#)
+        };
+        check(
+            &ask(r#"{"Rules":{"acme.yaml":"id: acme"},"Reply":"meshery-server.x"}"#),
+            Ok(Request::Rules {
+                files,
+                reply: "meshery-server.x".to_owned(),
+            }),
+        );
+        let nothing = Request::Rules {
+            files: Vec::new(),
+            reply: String::new(),
+        };
+        check(&ask(r#"{"rules":{}}"#), Ok(nothing));
+        check(&ask("{}"), Err("no map of file names"));
+        check(&ask(r#"{"rules":{"a":{}}}"#), Err("Rules.a is no text"));
+        let many: Vec<String> = (0..=RULES_MAX).map(|n| format!(r#""{n}":"""#)).collect();
+        let many = format!(r#"{{"rules":{{{}}}}}"#, many.join(","));
+        check(&ask(&many), Err("more than 1024"));
+        let long = format!(r#"{{"rules":{{"a":"{}"}}}}"#, "x".repeat(RULES_BYTES_MAX));
+        check(&ask(&long), Err("more than 4194304"));
     }
 
     #[test]

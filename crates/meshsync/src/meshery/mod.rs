@@ -11,6 +11,8 @@ pub(crate) mod live;
 #[cfg(feature = "nats")]
 pub(crate) mod requests;
 #[cfg(feature = "nats")]
+mod rules;
+#[cfg(feature = "nats")]
 mod sessions;
 #[cfg(feature = "nats")]
 mod ticker;

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::rules;
 use super::sessions::Sessions;
 use crate::handle::Handle;
 use crate::monitor::Monitor;
@@ -55,6 +56,9 @@ pub struct RequestOptions {
     pub namespaces: Vec<String>,
     /// Logs and shells at once, at most. Default: 32.
     pub sessions_max: usize,
+    /// Whether rules that products are told by are taken from whoever sends them.
+    /// Default: no.
+    pub accept_rules: bool,
     /// What `meshsync-meta` is answered with. Default: the version of this
     /// library.
     pub version: String,
@@ -69,8 +73,14 @@ impl RequestOptions {
             interactive: false,
             namespaces: Vec::new(),
             sessions_max: 32,
+            accept_rules: false,
             version: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+
+    /// Whether something may be sent to that subject because somebody asked.
+    pub(super) fn allows(&self, reply: &str) -> bool {
+        self.replies.iter().any(|allowed| allowed.matches(reply))
     }
 }
 
@@ -159,6 +169,10 @@ async fn answer(options: &RequestOptions, link: &Link, handle: &Handle, connecti
                 }
             }
             Ok(Request::ActiveSessions) => sessions.tick(),
+            Ok(Request::Rules { files, reply }) => {
+                let outcome = rules::take(options, handle, &files);
+                rules::answer(options, link, &reply, &outcome).await;
+            }
             Ok(other) => tracing::debug!(?other, "a request that is not answered"),
             Err(error) => tracing::warn!(%error, "a request is left out"),
         }
@@ -166,7 +180,7 @@ async fn answer(options: &RequestOptions, link: &Link, handle: &Handle, connecti
 }
 
 fn store(options: &RequestOptions, handle: &Handle, reply: &str) {
-    if !options.replies.iter().any(|allowed| allowed.matches(reply)) {
+    if !options.allows(reply) {
         let allowed: Vec<String> = options.replies.iter().map(ToString::to_string).collect();
         let allowed = allowed.join(", ");
         tracing::warn!(
