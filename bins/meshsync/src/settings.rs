@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use anyhow::Context;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
-    Builder, ClusterConfig, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync,
-    NamespaceSelection, RequestOptions, Secrets, Selection, parse_source,
+    Builder, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync, NamespaceSelection,
+    RequestOptions, Secrets, Selection,
 };
 
 use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
@@ -24,8 +24,7 @@ pub(crate) const ADMIN_PORT: u16 = 11_001;
 
 /// A pipeline of which everything is decided but the sinks.
 pub(crate) fn cluster(args: &ClusterArgs, file: &Config) -> Result<Builder, Failure> {
-    let mut builder = MeshSync::builder()
-        .cluster(source(args, file)?)
+    let mut builder = source(args, file)?
         .select(selection(args, file)?)
         .secrets(secrets(args, file));
     if let Some(id) = cluster_id(args, file)? {
@@ -133,10 +132,12 @@ pub(crate) fn loopback_endpoints(
     }
 }
 
-fn source(args: &ClusterArgs, file: &Config) -> Result<ClusterConfig, Failure> {
-    match &args.source {
-        Some(url) => parse_source(url).map_err(Failure::configuration),
-        None => Ok(file.source.clone().unwrap_or_default()),
+fn source(args: &ClusterArgs, file: &Config) -> Result<Builder, Failure> {
+    let builder = MeshSync::builder();
+    let url = args.source.as_deref().or(file.source.as_deref());
+    match url {
+        Some(url) => builder.source_url(url).map_err(Failure::configuration),
+        None => Ok(builder),
     }
 }
 

@@ -20,6 +20,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("kube-runtime", &[]),
     // The same for the broker's client.
     ("async-nats", &["meshsync-broker"]),
+    // One crate knows how a file system tells of changes.
+    ("notify", &["meshsync-sources"]),
     // Libraries have typed errors.
     ("anyhow", &["bins/", "examples/", "benches/"]),
 ];
@@ -80,6 +82,14 @@ fn every_rule_catches_its_violation() {
             "meshsync-sim".to_owned(),
             package("crates/meshsync-sim/", &["meshsync-model"]),
         ),
+        (
+            "meshsync-sources".to_owned(),
+            package("crates/meshsync-sources/", &["meshsync-broker", "notify"]),
+        ),
+        (
+            "meshsync-broker".to_owned(),
+            package("crates/meshsync-broker/", &["notify"]),
+        ),
     ]);
     assert_eq!(
         violations(&broken),
@@ -87,12 +97,14 @@ fn every_rule_catches_its_violation() {
             "meshsync must not depend on kube",
             "meshsync must not depend on meshsync-sim: it is for tests and bins",
             "meshsync must not depend on meshsync-web: it is on top of everything",
+            "meshsync-broker must not depend on notify",
             "meshsync-cli must not depend on async-nats",
             "meshsync-fingerprint must not depend on meshsync: it knows objects and nothing else",
             "meshsync-fingerprint must not depend on tokio: it is pure",
             "meshsync-model must not depend on anyhow",
             "meshsync-model must not depend on tokio-util: it is pure",
             "meshsync-sim must not depend on meshsync-model: it must not share code with what it tests",
+            "meshsync-sources must not depend on meshsync-broker: it does not know what a sink is",
         ]
     );
 }
@@ -134,6 +146,9 @@ fn objection(
         }
         ("meshsync-fingerprint", _) if is_ours && dependency != "meshsync-model" => {
             Some(": it knows objects and nothing else")
+        }
+        ("meshsync-sources", "meshsync-broker" | "meshsync-store") => {
+            Some(": it does not know what a sink is")
         }
         ("meshsync-sim", _) if is_ours => Some(": it must not share code with what it tests"),
         ("meshsync-testkit", _) if is_ours => Some(": every crate's tests use it"),

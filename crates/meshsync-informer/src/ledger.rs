@@ -234,6 +234,13 @@ impl Ledger {
             .is_some_and(|at| self.entries.get(at).pass == self.pass)
     }
 
+    /// The pass under way shows that an object is there, in whatever state.
+    pub fn see(&mut self, object: ObjectRef<'_>) {
+        if let Some(at) = self.find_live(object) {
+            self.entries.get_mut(at).pass = self.pass;
+        }
+    }
+
     /// Every object there is.
     pub fn objects(&self) -> Vec<OwnedRef> {
         self.entries

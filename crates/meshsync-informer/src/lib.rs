@@ -7,6 +7,8 @@
 //! - [`frame`] cuts response bodies into lines and items as they arrive.
 //! - [`ledger`] knows of every object what is needed to tell changes apart.
 //! - [`Fleet`] runs the tasks and follows the plan.
+//! - [`source`] is the port through which the fleet, and sources that are no
+//!   cluster, are observed.
 //! - [`Deliver`] is the port through which changes leave.
 //!
 //! # Invariants
@@ -39,6 +41,7 @@ mod reader;
 mod remembered;
 mod scope;
 mod sinks;
+pub mod source;
 mod status;
 mod task;
 mod timing;

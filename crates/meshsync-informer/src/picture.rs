@@ -239,6 +239,37 @@ impl<D: Deliver> Picture<D> {
         self.settled_up();
     }
 
+    /// An object is still there, in this state. Returns whether nobody needs to
+    /// be shown it for that.
+    pub(crate) fn still(&mut self, object: ObjectRef<'_>, version: &str) -> bool {
+        let is_enough =
+            self.ledger.is_current(object, version) && self.ledger.dirty_sinks().is_empty();
+        if is_enough {
+            self.ledger.see(object);
+        }
+        is_enough
+    }
+
+    /// An object is there, and its state cannot be read: what is known stays.
+    pub(crate) fn keep(&mut self, object: ObjectRef<'_>) {
+        self.ledger.see(object);
+    }
+
+    /// An object is gone, and its last state is not known.
+    pub(crate) fn vanish(&mut self, object: ObjectRef<'_>) {
+        let Some(gone) = self.ledger.remove(object) else {
+            return;
+        };
+        self.status.event();
+        let uid = gone.uid.to_string();
+        let object = ObjectRef {
+            uid: &uid,
+            ..object
+        };
+        self.tell_gone(Deleted::Partial(object), &gone, None);
+        self.settled_up();
+    }
+
     /// The last state of an object that is gone.
     pub(crate) fn delete(&mut self, object: &Object<'_>) {
         if let Some(gone) = self.ledger.remove(object.object_ref()) {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use meshsync_model::{Resource, ResourceId, Tier};
 use tokio::sync::watch;
 
+use crate::source::{SourceError, SourceSnapshot, SourceState, SourceStatus};
 use crate::{Access, Verified};
 
 use self::parts::Parts;
@@ -355,6 +356,7 @@ pub struct StatusBoard {
     unavailable: Mutex<Vec<String>>,
     /// Who the server takes us for, once that was of interest.
     user: Mutex<Option<String>>,
+    source: SourceStatus,
 }
 
 impl Default for StatusBoard {
@@ -364,6 +366,7 @@ impl Default for StatusBoard {
             changes: watch::Sender::new(0),
             unavailable: Mutex::default(),
             user: Mutex::default(),
+            source: SourceStatus::default(),
         }
     }
 }
@@ -407,6 +410,24 @@ impl StatusBoard {
 
     pub(crate) fn set_user(&self, user: String) {
         *self.user.lock().unwrap_or_else(PoisonError::into_inner) = Some(user);
+    }
+
+    /// How the source as a whole is doing.
+    pub fn source_snapshot(&self) -> SourceSnapshot {
+        self.source.snapshot()
+    }
+
+    /// Says that the source cannot go on, and why.
+    pub fn source_failed(&self, error: &SourceError) {
+        self.source.fail(error.chain());
+        if !error.is_retryable() {
+            self.source.set(SourceState::Failed);
+        }
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn source(&self) -> &SourceStatus {
+        &self.source
     }
 
     /// A receiver that changes whenever a resource changes its state.

@@ -3,29 +3,43 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::ResourceId;
+use crate::{Platform, ResourceId};
 
-/// Identity of a cluster: the uid of its `kube-system` namespace, the id
-/// Meshery Server knows the cluster by. Also the scope id of a record.
+/// Identity of what is observed, the scope id of a record. For a cluster the uid
+/// of its `kube-system` namespace, the id Meshery Server knows the cluster by;
+/// for anything else what its source says, and its [`Platform`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ClusterId(String);
+pub struct ClusterId {
+    id: String,
+    platform: Platform,
+}
 
 impl ClusterId {
-    /// Takes an id as it is; `None` when it is empty.
+    /// Takes a cluster's id as it is; `None` when it is empty.
     pub fn new(id: impl Into<String>) -> Option<Self> {
+        Self::on(Platform::KUBERNETES, id)
+    }
+
+    /// Takes an id of something on another platform; `None` when it is empty.
+    pub fn on(platform: Platform, id: impl Into<String>) -> Option<Self> {
         let id = id.into();
-        (!id.is_empty()).then_some(Self(id))
+        (!id.is_empty()).then_some(Self { id, platform })
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.id
+    }
+
+    /// What kind of thing it is the id of.
+    pub fn platform(&self) -> Platform {
+        self.platform
     }
 }
 
 impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.id)
     }
 }
 

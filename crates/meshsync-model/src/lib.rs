@@ -4,7 +4,8 @@
 //! broker. It holds
 //!
 //! - the names of things: [`Gvk`], [`Resource`], [`ResourceId`], [`ObjectKey`],
-//!   [`Uid`], [`ResourceVersion`], [`ClusterId`], [`Tier`];
+//!   [`Uid`], [`ResourceVersion`], [`ClusterId`], [`Platform`],
+//!   [`Tier`];
 //! - [`Index`] and [`Object`]: one pass over an object's bytes yields a
 //!   borrowed head and the raw slices of its members; no value tree is built;
 //! - [`Change`]: what happened to an object;
@@ -29,6 +30,7 @@ mod hash;
 mod ident;
 mod object;
 mod parse;
+mod platform;
 mod redact;
 mod resource;
 pub mod text;
@@ -40,5 +42,6 @@ pub use hash::ContentHash;
 pub use ident::{ClusterId, ObjectKey, ObjectRef, ResourceVersion, Uid};
 pub use object::{Index, Labels, Member, Members, Object};
 pub use parse::{JsonProblem, ParseError, WatchEvent, WatchEventType};
+pub use platform::Platform;
 pub use redact::Secrets;
 pub use resource::{Gvk, Resource, ResourceId};

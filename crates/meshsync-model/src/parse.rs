@@ -40,6 +40,9 @@ pub enum ParseError {
         /// Name of the field.
         field: &'static str,
     },
+    /// An object without a name.
+    #[error("an object without metadata.name")]
+    Unnamed,
     /// A watch event of a type that is none of [`WatchEventType`].
     #[error("a watch event of unknown type {found}")]
     UnknownType {

@@ -9,6 +9,7 @@ use meshsync_broker::sinks::channel;
 use meshsync_broker::{Sink, SinkUrlError, Wire};
 use meshsync_discovery::Selection;
 use meshsync_fingerprint::{Catalog, CatalogError, Rule};
+use meshsync_informer::source::Source;
 use meshsync_informer::{ClusterConfig, Control, Controlled, SINKS_MAX, Timing};
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
@@ -18,6 +19,7 @@ use crate::fingerprints::{FingerprintChange, Fingerprints, Listener};
 use crate::handle::Handle;
 use crate::monitor::Monitor;
 use crate::run::{RunError, run};
+use crate::source::{SourceUrl, SourceUrlError};
 
 /// What an outbox holds unless told otherwise.
 const OUTBOX_BYTES: usize = 8 << 20;
@@ -38,7 +40,9 @@ const OUTBOX_BYTES: usize = 8 << 20;
 /// # example().unwrap();
 /// ```
 pub struct Builder {
-    pub(crate) cluster: ClusterConfig,
+    /// None where there are other sources and nobody asked for a cluster.
+    pub(crate) cluster: Option<ClusterConfig>,
+    pub(crate) sources: Vec<Box<dyn Source>>,
     pub(crate) cluster_id: Option<ClusterId>,
     pub(crate) selection: Selection,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
@@ -104,7 +108,8 @@ const OUTBOX_BYTES_MIN: usize = 64 << 10;
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            cluster: ClusterConfig::Infer,
+            cluster: None,
+            sources: Vec::new(),
             cluster_id: None,
             selection: Selection::default(),
             sinks: Vec::new(),
@@ -126,11 +131,35 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The cluster to observe. Default: [`ClusterConfig::Infer`].
+    /// The cluster to observe. Default: [`ClusterConfig::Infer`] where there is no
+    /// other source.
     #[must_use]
     pub fn cluster(mut self, cluster: ClusterConfig) -> Self {
-        self.cluster = cluster;
+        self.cluster = Some(cluster);
         self
+    }
+
+    /// Adds a source that is no cluster. With several sources each goes on
+    /// whatever becomes of the others.
+    #[must_use]
+    pub fn source(mut self, source: impl Source) -> Self {
+        self.sources.push(Box::new(source));
+        self
+    }
+
+    /// Adds a source by URL: `k8s:`, `manifests:DIR`. See [`SourceUrl`].
+    ///
+    /// # Errors
+    ///
+    /// When the URL names no source.
+    pub fn source_url(mut self, url: &str) -> Result<Self, SourceUrlError> {
+        match SourceUrl::parse(url)? {
+            SourceUrl::Cluster(config) if self.cluster.is_none() => {
+                self.cluster = Some(config);
+            }
+            other => self.sources.push(other.open()),
+        }
+        Ok(self)
     }
 
     /// Identity of the cluster, for where namespace `kube-system` cannot be read.

@@ -12,7 +12,6 @@ pub use listen::{ListenAddr, ListenAddrError};
 use std::time::Duration;
 
 use meshsync_discovery::{LabelSelector, NamespaceSelection, OptOut, Preset, Rule, TierRule};
-use meshsync_informer::ClusterConfig;
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
@@ -21,7 +20,7 @@ use meshsync_model::{ClusterId, Secrets};
 ///
 /// | key | value | meaning |
 /// |---|---|---|
-/// | `source` | `k8s:[?context=NAME&kubeconfig=PATH]` | [`Builder::cluster`](crate::Builder::cluster) |
+/// | `source` | a URL such as `k8s:` | [`Builder::source_url`](crate::Builder::source_url) |
 /// | `sinks` | list of URLs | [`Builder::sink_url`](crate::Builder::sink_url) |
 /// | `include`, `exclude`, `also` | lists of [`Rule`]s | [`Selection`](crate::Selection) |
 /// | `namespaces` | list of names and globs | [`NamespaceSelection`] |
@@ -54,8 +53,8 @@ use meshsync_model::{ClusterId, Secrets};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The cluster.
-    pub source: Option<ClusterConfig>,
+    /// A source that opens, as a URL.
+    pub source: Option<String>,
     /// Sinks that open.
     pub sinks: Vec<SinkUrl>,
     /// Only these resources.

@@ -49,6 +49,7 @@
 //! | `config` | [`Config`]: configuration files | yes |
 //! | `schema` | [`status::schema`]: the JSON schema of the status | no |
 //! | `cel` | expressions in the rules of a [`Selection`] | yes |
+//! | `manifests` | [`SourceUrl::Manifests`]: folders of manifests as a source | yes |
 //! | `store` | [`store`]: an embedded database as a sink, and to be asked | yes |
 //! | `k8s-latest` | the newest Kubernetes version `k8s-openapi` knows; without it the program has to choose one | yes |
 //!
@@ -103,7 +104,7 @@ pub use run::RunError;
 pub use sink_url::open_sink;
 #[cfg(feature = "store")]
 pub use sink_url::store_path;
-pub use source::{SourceUrlError, parse_source};
+pub use source::{SourceUrl, SourceUrlError, parse_source};
 pub use status::StatusDocument;
 
 #[cfg(feature = "nats")]
@@ -120,12 +121,16 @@ pub use meshsync_discovery::{
 };
 pub use meshsync_fingerprint as fingerprint;
 pub use meshsync_informer::ConfigError as ClusterConfigError;
+pub use meshsync_informer::source::{
+    self as sources, ListWatch, Next, Reflector, Shown, Source, SourceError, SourceSnapshot,
+    SourceState,
+};
 pub use meshsync_informer::{
     Access, Busy, ClusterConfig, NotSeen, RequestError, ResourceSnapshot, ResourceState,
     ScopeError, Timing, Verified,
 };
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;
-pub use meshsync_model::{ClusterId, EventType, Secrets, Tier};
+pub use meshsync_model::{ClusterId, EventType, Platform, Secrets, Tier};
 #[cfg(feature = "store")]
 pub use meshsync_store as store;

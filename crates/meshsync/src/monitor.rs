@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use meshsync_broker::{Received, SinkStatus};
 use meshsync_fingerprint::Verdict;
+use meshsync_informer::source::SourceSnapshot;
 use meshsync_informer::{ResourceSnapshot, StatusBoard};
 use meshsync_model::{ClusterId, Resource, Secrets};
 use tokio::sync::watch;
@@ -104,12 +105,18 @@ impl Monitor {
         self.outlets().iter().map(snapshot).collect()
     }
 
-    /// URL of the API server and identity of the cluster, once known.
+    /// URL of the API server and identity of the cluster, once known; name and
+    /// identity of another source.
     pub fn cluster(&self) -> Option<(&str, &ClusterId)> {
         self.shared
             .cluster
             .get()
             .map(|(url, id)| (url.as_str(), id))
+    }
+
+    /// How its source is doing.
+    pub fn source(&self) -> SourceSnapshot {
+        self.shared.board.source_snapshot()
     }
 
     /// When this pipeline was built.

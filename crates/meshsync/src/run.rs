@@ -2,12 +2,12 @@
 //!
 //! | task | when it fails | when it is cancelled |
 //! |---|---|---|
-//! | fleet (one task per resource below it) | the pipeline ends with the error | each resource's task ends at its next await; the picture stays as it is |
+//! | source (the fleet, with one task per resource below it, or another) | the pipeline ends with the error | each resource's task ends at its next await; the picture stays as it is |
 //! | fingerprints | they have no failures | dropped |
 //! | full-sync announcer | it has no failures | dropped |
 //! | one runner per sink | that sink is closed, by a panic too, the others go on; the pipeline ends when none is left | it sends what waits, for ten seconds at most, and says goodbye, for two |
 //!
-//! On stop: the fleet first, then the sinks.
+//! On stop: the source first, then the sinks.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshsync_broker::{SinkError, run_sink};
+use meshsync_informer::source::{Cluster, Intake, Source, SourceError, SourceErrorKind};
 use meshsync_informer::{
-    ConfigError, Connection, Controlled, Fleet, FleetConfig, RequestError, ScopeError, VerifyConfig,
+    ConfigError, Connection, Controlled, Remembered, ScopeError, VerifyConfig,
 };
 use meshsync_model::{ClusterId, Secrets, error_chain};
 use tokio::sync::oneshot;
@@ -68,24 +69,20 @@ pub enum RunError {
     /// The last sink broke or panicked. That its reader went away is no error.
     #[error("no sink is left")]
     Sink(#[source] SinkError),
-    /// The cluster does not say what it serves.
-    #[error("failed to discover what {url} serves: {}", .source.chain())]
-    Discovery {
-        /// URL of the API server.
-        url: String,
-        /// The last error.
-        source: RequestError,
-    },
+    /// A source cannot be reached or identified, or cannot go on.
+    #[error(transparent)]
+    Source(#[from] SourceError),
 }
 
 impl RunError {
-    /// Whether the cluster is what is wrong, and not what it was told. A cluster
-    /// that answers and refuses to name itself is a matter of configuration.
+    /// Whether what is observed is what is wrong, and not what it was told. A
+    /// cluster that answers and refuses to name itself is a matter of configuration.
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self,
-            Self::Scope(ScopeError::Unreachable { .. }) | Self::Discovery { .. }
-        )
+        match self {
+            Self::Scope(error) => matches!(error, ScopeError::Unreachable { .. }),
+            Self::Source(error) => error.kind() == SourceErrorKind::Unreachable,
+            _ => false,
+        }
     }
 }
 
@@ -137,14 +134,13 @@ async fn pipeline(
     let live = builder
         .follow_resource
         .then(|| Live::new(handle.control().clone(), monitor.configuration_cell()));
-    let (connection, scope) = tokio::select! {
+    let (source, scope) = tokio::select! {
         () = &mut stop => return Ok(()),
-        reached = reach(&mut builder, live.as_ref()) => reached?,
+        reached = reach(&mut builder, live.as_ref(), reached) => reached?,
     };
-    tracing::info!(cluster = %scope, url = %connection.url, "connected");
-    monitor.set_cluster(connection.url.clone(), scope.clone());
-    // Nobody waits for it where no requests are answered.
-    drop(reached.send(connection.clone()));
+    let name = source.name();
+    tracing::info!(source = %name, platform = %source.platform(), scope = %scope, "connected");
+    monitor.set_cluster(name, scope.clone());
 
     let mut outputs = std::mem::take(&mut builder.sinks);
     let mut remembered = Vec::new();
@@ -154,17 +150,13 @@ async fn pipeline(
     let outlets = monitor.outlets();
     let abandon = CancellationToken::new();
     let mut sinks = start_sinks(outputs, &outlets, &abandon);
-    let fleet = FleetConfig {
-        connection,
+    let lane = Lane {
+        source,
         scope,
         controlled,
-        taps: live.as_ref().map(Live::taps).unwrap_or_default(),
         remembered,
-        watch_list: builder.watch_list,
-        timing: builder.timing.clone(),
-        verify: builder.verify_interval.map(VerifyConfig::every),
     };
-    let result = observe(builder, fleet, monitor, &mut sinks, stop).await;
+    let result = observe(builder, lane, monitor, &mut sinks, stop).await;
 
     outlets.close();
     let drained =
@@ -176,12 +168,27 @@ async fn pipeline(
     result
 }
 
-/// Finds the cluster, and what has to be asked of it before anything starts.
+/// A source whose identity is known.
+struct Lane {
+    source: Box<dyn Source>,
+    scope: ClusterId,
+    controlled: Controlled,
+    remembered: Vec<Remembered>,
+}
+
+/// Finds what to observe, and what has to be asked of it before anything starts.
 async fn reach(
     builder: &mut Builder,
     live: Option<&Live>,
-) -> Result<(Connection, ClusterId), RunError> {
-    let connection = builder.cluster.connect().await?;
+    reached: oneshot::Sender<Connection>,
+) -> Result<(Box<dyn Source>, ClusterId), RunError> {
+    if builder.cluster.is_none() && !builder.sources.is_empty() {
+        let mut source = builder.sources.remove(0);
+        let scope = identify(&mut *source, builder.patient).await?;
+        return Ok((source, scope));
+    }
+    let config = builder.cluster.take().unwrap_or_default();
+    let connection = config.connect().await?;
     let mut wait = REACH_AGAIN_MIN;
     let scope = loop {
         let error = match builder.cluster_id.take() {
@@ -199,11 +206,34 @@ async fn reach(
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(REACH_AGAIN_MAX);
     };
-    builder.watch_list = builder.watch_list && connection.knows_watch_list().await;
+    let watch_list = builder.watch_list && connection.knows_watch_list().await;
     if let Some(live) = live {
         live.begin(&connection).await;
     }
-    Ok((connection, scope))
+    // Nobody waits for it where no requests are answered.
+    drop(reached.send(connection.clone()));
+    let cluster = Cluster::reached(connection, scope.clone())
+        .taps(live.map(Live::taps).unwrap_or_default())
+        .watch_list(watch_list)
+        .verify(builder.verify_interval.map(VerifyConfig::every));
+    Ok((Box::new(cluster), scope))
+}
+
+/// Asks a source who it is, until it says so where it is waited for.
+async fn identify(source: &mut dyn Source, patient: bool) -> Result<ClusterId, SourceError> {
+    let mut wait = REACH_AGAIN_MIN;
+    loop {
+        match source.identify().await {
+            Ok(id) => return Ok(id),
+            Err(error) if patient && error.is_retryable() => {
+                let (source, error) = (source.name(), error.chain());
+                tracing::warn!(source, error, ?wait, "waiting for a source");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(REACH_AGAIN_MAX);
+    }
 }
 
 /// The runners of all sinks.
@@ -262,19 +292,18 @@ fn start_sinks(
 /// Observes until told to stop, or the last sink is closed.
 async fn observe(
     mut builder: Builder,
-    config: FleetConfig,
+    lane: Lane,
     monitor: &Monitor,
     sinks: &mut Sinks,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let url = config.connection.url.clone();
     let halt = CancellationToken::new();
     let planned = CancellationToken::new();
     let announce = {
         let announce = full_sync::announce(
             Arc::clone(monitor.board()),
             monitor.outlets(),
-            config.scope.clone(),
+            lane.scope.clone(),
             monitor.full_sync(),
         );
         let planned = planned.clone();
@@ -287,7 +316,7 @@ async fn observe(
     let fingerprints = {
         let prints = monitor.fingerprint_engine();
         let (board, outlets) = (Arc::clone(monitor.board()), monitor.outlets());
-        let (scope, planned) = (config.scope.clone(), planned.clone());
+        let (scope, planned) = (lane.scope.clone(), planned.clone());
         let listener = builder.fingerprint_listener.take();
         async move {
             planned.cancelled().await;
@@ -297,7 +326,6 @@ async fn observe(
             std::future::pending::<()>().await;
         }
     };
-    let fleet = Fleet::new(config, Arc::clone(monitor.board()));
     let outlets = monitor.outlets();
     let (secrets, fidelity) = (builder.secrets, builder.fidelity);
     let prints = monitor.fingerprint_engine();
@@ -306,8 +334,12 @@ async fn observe(
         let watcher = watching.as_ref().map(Fingerprints::watcher);
         Dispatcher::new(Arc::clone(&outlets), secrets, fidelity).watched_by(watcher)
     };
-    let fleet = fleet.run(deliver, move || planned.cancel(), halt.clone());
-    let mut fleet = pin!(fleet);
+    let board = Arc::clone(monitor.board());
+    let intake = Intake::new(lane.scope, board, deliver, lane.controlled, halt.clone())
+        .remembered(lane.remembered)
+        .timing(builder.timing.clone())
+        .when_planned(move || planned.cancel());
+    let mut source = lane.source.observe(intake);
     let mut announce = pin!(announce);
     let mut fingerprints = pin!(fingerprints);
     let mut stop = pin!(stop);
@@ -315,7 +347,7 @@ async fn observe(
     let ended = loop {
         let some_sink = !sinks.is_empty();
         tokio::select! {
-            result = &mut fleet => break Some(result),
+            result = &mut source => break Some(result),
             () = &mut announce => {}
             () = &mut fingerprints => {}
             () = &mut stop => break None,
@@ -332,9 +364,9 @@ async fn observe(
     halt.cancel();
     let result = match ended {
         Some(result) => result,
-        None => fleet.await,
+        None => source.await,
     };
-    result.map_err(|source| RunError::Discovery { url, source })?;
+    result?;
     match broken.filter(|_| sinks.is_empty()) {
         Some(error) => Err(RunError::Sink(error)),
         None => Ok(()),

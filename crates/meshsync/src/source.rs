@@ -3,14 +3,66 @@
 use std::path::PathBuf;
 
 use meshsync_informer::ClusterConfig;
+use meshsync_informer::source::{Cluster, Source};
 use url::Url;
+
+/// What a source URL names.
+///
+/// | URL | source |
+/// |---|---|
+/// | `k8s:[?context=NAME&kubeconfig=PATH]` | a Kubernetes cluster |
+/// | `manifests:PATH[?namespace=NAME]`, `manifests:-` | a folder or a file of manifests, standard input |
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceUrl {
+    /// A cluster.
+    Cluster(ClusterConfig),
+    /// Manifests.
+    #[cfg(feature = "manifests")]
+    Manifests(meshsync_sources::ManifestsUrl),
+}
 
 /// Why a source URL cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid source {url:?}: {problem}; write k8s: or k8s:?context=NAME&kubeconfig=PATH")]
+#[error("invalid source {url:?}: {problem}; write {KNOWN}")]
 pub struct SourceUrlError {
     url: String,
     problem: String,
+}
+
+/// The forms of a source URL, for messages.
+#[cfg(feature = "manifests")]
+const KNOWN: &str = "k8s:, k8s:?context=NAME&kubeconfig=PATH, manifests:PATH or manifests:-";
+#[cfg(not(feature = "manifests"))]
+const KNOWN: &str = "k8s: or k8s:?context=NAME&kubeconfig=PATH";
+
+impl SourceUrl {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    ///
+    /// When it names no source, or a part of it is wrong.
+    pub fn parse(text: &str) -> Result<Self, SourceUrlError> {
+        #[cfg(feature = "manifests")]
+        if let Some(rest) = text.strip_prefix("manifests:") {
+            return meshsync_sources::ManifestsUrl::parse(rest)
+                .map(Self::Manifests)
+                .map_err(|problem| SourceUrlError {
+                    url: text.to_owned(),
+                    problem,
+                });
+        }
+        parse_source(text).map(Self::Cluster)
+    }
+
+    /// Opens it. Nothing is connected or read yet.
+    pub fn open(self) -> Box<dyn Source> {
+        match self {
+            Self::Cluster(config) => Box::new(Cluster::new(config)),
+            #[cfg(feature = "manifests")]
+            Self::Manifests(url) => Box::new(meshsync_sources::manifests(url)),
+        }
+    }
 }
 
 /// Reads `k8s:[?context=NAME&kubeconfig=PATH]`.
@@ -57,19 +109,32 @@ mod tests {
     fn the_forms_of_a_source_are_read() {
         assert_eq!(parse_source("k8s:").unwrap(), ClusterConfig::Infer);
         assert_eq!(
-            parse_source("k8s:?context=kind-a&kubeconfig=/tmp/my%20config").unwrap(),
-            ClusterConfig::Kubeconfig {
+            SourceUrl::parse("k8s:?context=kind-a&kubeconfig=/tmp/my%20config").unwrap(),
+            SourceUrl::Cluster(ClusterConfig::Kubeconfig {
                 path: Some("/tmp/my config".into()),
                 context: Some("kind-a".into()),
-            }
+            })
         );
+        #[cfg(feature = "manifests")]
+        for (url, name) in [
+            ("manifests:deploy", "manifests:deploy"),
+            ("manifests:./a b?namespace=shop", "manifests:./a b"),
+            ("manifests:-", "manifests:-"),
+        ] {
+            assert_eq!(SourceUrl::parse(url).unwrap().open().name(), name);
+        }
     }
 
     #[test]
     fn anything_else_is_an_error_that_says_what_to_write() {
-        for text in ["", "docker:", "k8s:?ctx=a", "k8s:?context=", "k8s:/path"] {
-            let error = parse_source(text).unwrap_err().to_string();
+        for text in ["", "ftp:", "k8s:?ctx=a", "k8s:?context=", "k8s:/path"] {
+            let error = SourceUrl::parse(text).unwrap_err().to_string();
             assert!(error.contains("write k8s:"), "{error}");
+        }
+        #[cfg(feature = "manifests")]
+        for text in ["manifests:", "manifests:a?x=y", "manifests:a?namespace="] {
+            let error = SourceUrl::parse(text).unwrap_err().to_string();
+            assert!(error.contains("manifests:PATH"), "{error}");
         }
     }
 }

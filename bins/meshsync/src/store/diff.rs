@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 
 use meshsync::store::{Filter, Store, StoreSink};
-use meshsync::{Endpoints, MeshSync, parse_source};
+use meshsync::{Endpoints, MeshSync};
 use tempfile::TempDir;
 
 use super::args::{self, DiffArgs};
@@ -52,11 +52,11 @@ impl Side {
                 _scratch: None,
             });
         }
-        let cluster = parse_source(url).map_err(Failure::configuration)?;
         let scratch = tempfile::tempdir().map_err(Failure::other)?;
         let path = scratch.path().join("cluster.db");
         let meshsync = MeshSync::builder()
-            .cluster(cluster)
+            .source_url(url)
+            .map_err(Failure::configuration)?
             .sink(StoreSink::new(&path))
             .build()
             .map_err(Failure::configuration)?;

@@ -13,7 +13,10 @@ pub struct RecordHead<'a> {
     /// `ADDED`, `MODIFIED`, `DELETED` or `SYNCED`.
     #[serde(borrow)]
     pub event: Cow<'a, str>,
-    /// The cluster.
+    /// `kubernetes`, `docker`, …; `""` in a record of before there were others.
+    #[serde(borrow, default)]
+    pub platform: Cow<'a, str>,
+    /// The cluster, or what else it comes from.
     #[serde(borrow)]
     pub scope: Cow<'a, str>,
     /// How much of the resource is observed; `""` in the `SYNCED` of everything.

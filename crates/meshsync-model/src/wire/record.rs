@@ -1,8 +1,8 @@
 //! Our own format: one JSON object a line, the whole object in it.
 //!
 //! ```json
-//! {"event":"ADDED","scope":"4ea3…","tier":"detail","observed":"2026-11-22T12:00:00.000001Z",
-//!  "hash":"…32 hex digits…","object":{"apiVersion":"v1","kind":"Pod","metadata":{…},"spec":{…}}}
+//! {"event":"ADDED","platform":"kubernetes","scope":"4ea3…","tier":"detail",
+//!  "observed":"2026-11-22T12:00:00.000001Z","hash":"…32 hex digits…","object":{"apiVersion":"v1","kind":"Pod","metadata":{…},"spec":{…}}}
 //! ```
 //!
 //! `object` is the object as the server sent it, minus `metadata.managedFields`,
@@ -18,7 +18,8 @@ use crate::design::Marks;
 use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
 use crate::text::{push_json_string, push_on_one_line};
 use crate::{
-    Change, ContentHash, Context, Deleted, Object, ObjectRef, Resource, ResourceId, Secrets,
+    Change, ClusterId, ContentHash, Context, Deleted, Object, ObjectRef, Resource, ResourceId,
+    Secrets,
 };
 
 /// Appends the object as a record carries it and returns the hash of it.
@@ -126,8 +127,8 @@ pub fn push_record(
 ) {
     out.extend_from_slice(b"{\"event\":\"");
     out.extend_from_slice(change.event().as_str().as_bytes());
-    out.extend_from_slice(b"\",\"scope\":");
-    push_json_string(out, context.scope.as_str());
+    out.push(b'"');
+    push_scope(out, context.scope);
     out.extend_from_slice(b",\"tier\":\"");
     out.extend_from_slice(context.tier.as_str().as_bytes());
     out.extend_from_slice(b"\",\"observed\":\"");
@@ -180,6 +181,14 @@ pub fn push_record(
     out.push(b'}');
 }
 
+/// Where it comes from. A platform's name needs no escapes.
+fn push_scope(out: &mut Vec<u8>, scope: &ClusterId) {
+    out.extend_from_slice(b",\"platform\":\"");
+    out.extend_from_slice(scope.platform().as_str().as_bytes());
+    out.extend_from_slice(b"\",\"scope\":");
+    push_json_string(out, scope.as_str());
+}
+
 fn push_synced(out: &mut Vec<u8>, resource: &Resource, objects: u64, version: &str) {
     out.extend_from_slice(b",\"resource\":{\"group\":");
     push_json_string(out, &resource.gvk.group);
@@ -199,13 +208,13 @@ fn push_synced(out: &mut Vec<u8>, resource: &Resource, objects: u64, version: &s
 /// `SYNCED` without `resource`.
 pub fn push_full_sync(
     out: &mut Vec<u8>,
-    scope: &crate::ClusterId,
+    scope: &ClusterId,
     observed: jiff::Timestamp,
     objects: u64,
     (observed_resources, unavailable): (&[ResourceId], &[String]),
 ) {
-    out.extend_from_slice(b"{\"event\":\"SYNCED\",\"scope\":");
-    push_json_string(out, scope.as_str());
+    out.extend_from_slice(b"{\"event\":\"SYNCED\"");
+    push_scope(out, scope);
     out.extend_from_slice(b",\"observed\":\"");
     out.extend_from_slice(observed.to_string().as_bytes());
     out.extend_from_slice(b"\",\"objects\":");
@@ -314,7 +323,7 @@ mod tests {
 
     #[test]
     fn records_are_valid_json_lines() {
-        let scope = crate::ClusterId::new("cluster \"1\"").unwrap();
+        let scope = ClusterId::new("cluster \"1\"").unwrap();
         let pods = resource("Pod", "pods");
         let context = Context {
             scope: &scope,
@@ -333,18 +342,18 @@ mod tests {
         for (change, expected) in [
             (
                 Change::Added(&object),
-                r#"{"event":"ADDED","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","hash":"#,
+                r#"{"event":"ADDED","platform":"kubernetes","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","hash":"#,
             ),
             (
                 Change::Deleted(Deleted::Partial(gone)),
-                r#"{"event":"DELETED","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","partial":true,"object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"n","uid":"u"}}}"#,
+                r#"{"event":"DELETED","platform":"kubernetes","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","partial":true,"object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"n","uid":"u"}}}"#,
             ),
             (
                 Change::Synced {
                     objects: 3,
                     resource_version: "9",
                 },
-                r#"{"event":"SYNCED","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","resource":{"group":"","version":"v1","kind":"Pod","plural":"pods"},"objects":3,"resourceVersion":"9"}"#,
+                r#"{"event":"SYNCED","platform":"kubernetes","scope":"cluster \"1\"","tier":"detail","observed":"1970-01-01T00:00:00Z","resource":{"group":"","version":"v1","kind":"Pod","plural":"pods"},"objects":3,"resourceVersion":"9"}"#,
             ),
         ] {
             let mut out = Vec::new();

@@ -12,7 +12,7 @@ use serde_saphyr::Spanned;
 use super::document::{Node, Place, Problem, place};
 use super::{Config, ListenAddr, SinkUrl};
 use crate::builder::MeshSync;
-use crate::source::parse_source;
+use crate::source::SourceUrl;
 
 const KEYS: &[&str] = &[
     "adminAddr",
@@ -83,7 +83,11 @@ impl Resolver {
 
     fn entry(&mut self, key: &Spanned<String>, value: &Spanned<Node>) {
         match key.value.as_str() {
-            "source" => self.config.source = self.text(value, parse_source),
+            "source" => {
+                self.config.source = self.text(value, |url| {
+                    SourceUrl::parse(url).map(|_source| url.to_owned())
+                });
+            }
             "sinks" => {
                 self.config.sinks = self.list(value, |url| {
                     crate::open_sink(url).map(|_sink| SinkUrl(url.to_owned()))

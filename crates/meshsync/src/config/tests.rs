@@ -34,13 +34,7 @@ probesAddr: none
 adminAddr: 127.0.0.1:9
 ";
     let config = Config::parse(text, "f").unwrap();
-    assert_eq!(
-        config.source,
-        Some(ClusterConfig::Kubeconfig {
-            path: None,
-            context: Some("a".into())
-        })
-    );
+    assert_eq!(config.source.as_deref(), Some("k8s:?context=a"));
     assert_eq!(config.sinks[1].as_str(), "file:/tmp/a.jsonl");
     assert_eq!(config.include.len(), 2);
     assert_eq!(config.exclude[0].as_str(), "*.cilium.io");

@@ -24,6 +24,9 @@ pub struct StatusDocument {
     pub version: String,
     /// The cluster, once it is known.
     pub cluster: Option<Cluster>,
+    /// Every source, once its identity is known.
+    #[serde(default)]
+    pub sources: Vec<SourceStatus>,
     /// When this pipeline was built.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub started: Option<Timestamp>,
@@ -84,7 +87,7 @@ impl Health {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// What it is about: `resource`, `sink`, `configuration`, `discovery`.
+    /// What it is about: `resource`, `sink`, `source`, `configuration`, `discovery`.
     pub area: String,
     /// Which one of these.
     pub subject: String,
@@ -103,6 +106,30 @@ pub struct Cluster {
     pub id: String,
     /// URL of its API server.
     pub url: String,
+}
+
+/// A source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SourceStatus {
+    /// Its URL, without credentials.
+    pub source: String,
+    /// What kind of thing it observes, such as `kubernetes`.
+    pub platform: String,
+    /// Its identity in records.
+    pub scope: String,
+    /// `connecting`, `live`, `backing-off` or `failed`.
+    pub state: String,
+    /// Since when.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub since: Option<Timestamp>,
+    /// The last error and what to do about it.
+    pub last_error: Option<String>,
+    /// What of it cannot be read, and where; 20 at most.
+    pub problems: Vec<String>,
+    /// How many there are of them.
+    pub problem_count: usize,
 }
 
 /// What is to be observed.

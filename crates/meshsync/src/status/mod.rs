@@ -19,7 +19,7 @@ mod schema;
 
 pub use document::{
     API_VERSION, Cluster, FingerprintsStatus, Health, LatencyStatus, OutboxStatus, PlanStatus,
-    Problem, Product, ResourceStatus, SinkStatus, StatusDocument, VerifiedStatus,
+    Problem, Product, ResourceStatus, SinkStatus, SourceStatus, StatusDocument, VerifiedStatus,
 };
 pub use permissions::{AccessStatus, MissingRules, PermissionsStatus};
 #[cfg(feature = "schema")]

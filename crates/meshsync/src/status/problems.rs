@@ -12,6 +12,7 @@ const PENDING_SECONDS_MAX: f64 = 60.0;
 pub(super) fn judge(document: &mut StatusDocument) {
     let mut problems = Vec::new();
     of_configuration(document, &mut problems);
+    of_sources(document, &mut problems);
     of_sinks(document, &mut problems);
     of_resources(document, &mut problems);
     problems.truncate(PROBLEMS_MAX);
@@ -42,6 +43,27 @@ fn of_configuration(document: &StatusDocument, problems: &mut Vec<Problem>) {
             "correct it: `meshsync config check FILE` names everything that is wrong; \
              what was in force before stays meanwhile",
         ));
+    }
+}
+
+fn of_sources(document: &StatusDocument, problems: &mut Vec<Problem>) {
+    for source in &document.sources {
+        if matches!(source.state.as_str(), "backing-off" | "failed") {
+            problems.push(problem(
+                "source",
+                &source.source,
+                source.last_error.clone().unwrap_or_default(),
+                "what was known of it stays, and so do the others; it is tried again",
+            ));
+        }
+        for message in &source.problems {
+            problems.push(problem(
+                "source",
+                &source.source,
+                message.clone(),
+                "correct it; what was known of it stays, and everything else goes on",
+            ));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use meshsync_model::{ContentHash, ResourceId, Secrets};
 
 use super::document::{
     API_VERSION, Cluster, FingerprintsStatus, LatencyStatus, OutboxStatus, PlanStatus, Product,
-    ResourceStatus, SinkStatus, StatusDocument, VerifiedStatus,
+    ResourceStatus, SinkStatus, SourceStatus, StatusDocument, VerifiedStatus,
 };
 use super::permissions::{AccessStatus, PermissionsStatus};
 use super::problems;
@@ -43,6 +43,7 @@ impl StatusDocument {
                 id: id.to_string(),
                 url: url.to_owned(),
             }),
+            sources: SourceStatus::of(monitor).into_iter().collect(),
             started: Timestamp::try_from(monitor.started()).ok(),
             uptime_seconds: age(monitor.started()).map_or(0, |age| age as u64),
             synced: monitor.is_synced(),
@@ -83,6 +84,23 @@ fn lags(sinks: &[SinkSnapshot], now: Received) -> HashMap<ResourceId, f64> {
         *lag = lag.max(age);
     }
     lags
+}
+
+impl SourceStatus {
+    fn of(monitor: &Monitor) -> Option<Self> {
+        let (name, scope) = monitor.cluster()?;
+        let snapshot = monitor.source();
+        Some(Self {
+            source: name.to_owned(),
+            platform: scope.platform().to_string(),
+            scope: scope.to_string(),
+            state: snapshot.state.as_str().to_owned(),
+            since: Timestamp::try_from(snapshot.since).ok(),
+            last_error: snapshot.last_error,
+            problems: snapshot.problems,
+            problem_count: snapshot.problem_count,
+        })
+    }
 }
 
 impl PlanStatus {

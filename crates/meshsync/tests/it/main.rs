@@ -12,11 +12,14 @@ mod faults;
 mod fingerprints;
 mod jetstream;
 mod malformed;
+#[cfg(feature = "manifests")]
+mod manifests;
 mod nats;
 mod outbox;
 mod permissions;
 mod reconfigure;
 mod selecting;
+mod source;
 
 mod support;
 mod tiers;
