@@ -16,6 +16,8 @@ const SYNC_MAX: Duration = Duration::from_secs(600);
 pub(crate) struct Agent {
     process: Process,
     probes_url: String,
+    /// Of the web page, where there is one.
+    pub(crate) page_url: Option<String>,
     pub(crate) started: Instant,
 }
 
@@ -35,13 +37,36 @@ impl Agent {
         simulator: &Simulator,
         sink_url: &str,
     ) -> anyhow::Result<Self> {
+        let args = ["--sink", sink_url, "--admin-addr", "none"];
+        Self::start_as(options, simulator, &args, None)
+    }
+
+    /// One with the web page, and with a sink beside the page's store where one is given.
+    pub(crate) fn start_with_page(
+        options: &Options,
+        simulator: &Simulator,
+        sink_url: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let addr = format!("127.0.0.1:{}", free_port()?);
+        let mut args = vec!["--web", "--admin-addr", &addr];
+        args.extend(sink_url.iter().flat_map(|url| ["--sink", url]));
+        let page_url = format!("http://{addr}");
+        Self::start_as(options, simulator, &args, Some(page_url))
+    }
+
+    fn start_as(
+        options: &Options,
+        simulator: &Simulator,
+        args: &[&str],
+        page_url: Option<String>,
+    ) -> anyhow::Result<Self> {
         let addr = format!("127.0.0.1:{}", free_port()?);
         let kubeconfig = simulator.kubeconfig.path().display();
         let mut command = Command::new(&options.programs.meshsync);
         command
             .args(["run", "--source", &format!("k8s:?kubeconfig={kubeconfig}")])
-            .args(["--sink", sink_url, "--probes-addr", &addr])
-            .args(["--admin-addr", "none"])
+            .args(["--probes-addr", &addr])
+            .args(args)
             .args(&options.agent_arg)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -49,6 +74,7 @@ impl Agent {
         Ok(Self {
             process: Process::start(&mut command)?,
             probes_url: format!("http://{addr}"),
+            page_url,
             started,
         })
     }

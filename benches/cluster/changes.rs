@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::agent::Agent;
 use crate::broker::Broker;
 use crate::http::Connection;
+use crate::listeners::Listeners;
 use crate::options::{Options, Row};
 use crate::report::Report;
 use crate::simulator::Simulator;
@@ -58,7 +59,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<
             continue;
         }
         for &rate in &options.rates {
-            let row = run(options, sink, rate)?;
+            let row = run(options, sink, rate, None)?;
             eprintln!("{rate} changes/s into {}: done", sink.name());
             report.changes.push(row);
         }
@@ -66,14 +67,27 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<
     Ok(())
 }
 
-fn run(options: &Options, sink: SinkKind, rate: u32) -> anyhow::Result<ChangesRow> {
+/// With an `audience`, the agent shows the web page, and so many clients listen to it.
+pub(crate) fn run(
+    options: &Options,
+    sink: SinkKind,
+    rate: u32,
+    audience: Option<usize>,
+) -> anyhow::Result<ChangesRow> {
     let simulator = Simulator::start(options, options.quiet_objects, None)?;
     let broker = Broker::start(options)?;
     let url = sink
         .broker_url(&broker.addr)
         .context("a sink without a broker")?;
-    let mut agent = Agent::start(options, &simulator, &url)?;
+    let mut agent = match audience {
+        None => Agent::start(options, &simulator, &url)?,
+        Some(_) => Agent::start_with_page(options, &simulator, Some(&url))?,
+    };
     agent.synced()?;
+    let _listening = match (&agent.page_url, audience) {
+        (Some(url), Some(clients)) => Some(Listeners::open(url, clients)?),
+        _ => None,
+    };
     let clock = Instant::now();
     let latencies = Arc::new(Mutex::new(Vec::new()));
     broker.subscribe(sink.subject(), {

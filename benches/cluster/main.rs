@@ -16,6 +16,7 @@ mod docs;
 mod floor;
 mod http;
 mod idle;
+mod listeners;
 mod machine;
 mod options;
 mod pace;
@@ -26,6 +27,7 @@ mod simulator;
 mod sink;
 mod sync;
 mod table;
+mod web;
 
 use std::process::ExitCode;
 
@@ -67,6 +69,7 @@ fn measure(options: &Options) -> anyhow::Result<Report> {
     sync::measure(options, &mut report)?;
     changes::measure(options, &mut report)?;
     idle::measure(options, &mut report)?;
+    web::measure(options, &mut report)?;
     report.reach = reach::judge(&report);
     Ok(report)
 }

@@ -20,7 +20,7 @@ pub(crate) struct Options {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "sync,changes,idle"
+        default_value = "sync,changes,idle,web"
     )]
     pub(crate) rows: Vec<Row>,
     /// Objects of the simulated clusters
@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// How long changes are made
     #[arg(long, default_value_t = 15, value_name = "SECONDS")]
     pub(crate) change_seconds: u64,
+    /// Clients that listen to the web page
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub(crate) clients: usize,
     /// How long nothing happens
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     pub(crate) idle_seconds: u64,
@@ -82,6 +85,13 @@ pub(crate) struct Programs {
     pub(crate) kubesim: PathBuf,
     #[arg(long, hide = true, default_value = "nats-server")]
     pub(crate) nats_server: PathBuf,
+    /// With the other two: what drives the web page in a browser.
+    #[arg(long, hide = true, requires = "chromium")]
+    pub(crate) node: Option<PathBuf>,
+    #[arg(long, hide = true, requires = "web_tests")]
+    pub(crate) chromium: Option<PathBuf>,
+    #[arg(long, hide = true, requires = "node")]
+    pub(crate) web_tests: Option<PathBuf>,
 }
 
 /// What can be measured.
@@ -93,6 +103,8 @@ pub(crate) enum Row {
     Changes,
     /// A cluster in which nothing happens
     Idle,
+    /// The web page over the largest cluster, and one with many listeners
+    Web,
 }
 
 #[derive(Debug, Subcommand)]

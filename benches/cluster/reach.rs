@@ -76,7 +76,31 @@ pub(crate) fn judge(report: &Report) -> Vec<Reach> {
             row.agent_cpu_percent,
         ));
     }
+    web(report, &mut reach);
     reach
+}
+
+fn web(report: &Report, reach: &mut Vec<Reach>) {
+    let page = report.page.as_ref();
+    if let Some(row) = page.filter(|row| row.objects >= LARGE_OBJECTS) {
+        let what = "web page: seconds to the first 50 rows";
+        reach.push(match row.browser_s {
+            Some(seconds) => Reach::at_most(format!("{what} in a browser"), 2.0, seconds),
+            None => Reach::at_most(format!("{what}, sent"), 2.0, row.first_rows_s),
+        });
+    }
+    let alone = report.audience.iter().find(|row| row.clients == 0);
+    let crowded = report.audience.iter().find(|row| row.clients >= 1_000);
+    if let (Some(alone), Some(crowded)) = (alone, crowded) {
+        let clients = crowded.clients;
+        let what = |of: &str| format!("web page: {of} with {clients} listeners, over without");
+        for (of, with, without) in [
+            ("CPU", crowded.agent_cpu_s, alone.agent_cpu_s),
+            ("p99", crowded.latency_p99_ms, alone.latency_p99_ms),
+        ] {
+            reach.push(Reach::at_most(what(of), 1.05, with / without.max(1e-9)));
+        }
+    }
 }
 
 fn large(row: &SyncRow, reach: &mut Vec<Reach>) {

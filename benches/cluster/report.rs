@@ -7,6 +7,7 @@ use crate::idle::IdleRow;
 use crate::machine::Machine;
 use crate::reach::Reach;
 use crate::sync::{MarginalRow, SyncRow};
+use crate::web::{AudienceRow, PageRow};
 
 /// One run of the benchmark.
 #[derive(Debug, Serialize)]
@@ -16,6 +17,8 @@ pub(crate) struct Report {
     pub(crate) marginal: Vec<MarginalRow>,
     pub(crate) changes: Vec<ChangesRow>,
     pub(crate) idle: Option<IdleRow>,
+    pub(crate) page: Option<PageRow>,
+    pub(crate) audience: Vec<AudienceRow>,
     pub(crate) reach: Vec<Reach>,
 }
 
@@ -27,6 +30,8 @@ impl Report {
             marginal: Vec::new(),
             changes: Vec::new(),
             idle: None,
+            page: None,
+            audience: Vec::new(),
             reach: Vec::new(),
         }
     }

@@ -47,6 +47,7 @@ pub(crate) fn render(report: &Report) -> String {
             ]],
         );
     }
+    web(&mut text, report);
     let rows: Vec<_> = report
         .reach
         .iter()
@@ -161,6 +162,54 @@ fn changes(text: &mut String, report: &Report) {
                 format!("{:.3}", row.agent_cpu_ms_per_change),
                 format!("{:.3}", row.simulator_cpu_ms_per_change),
                 format!("{:.3}", row.broker_cpu_ms_per_change),
+                format!("{:.1}", row.agent_peak_rss_mib),
+            ]
+        })
+        .collect();
+    table(text, &header, &rows);
+}
+
+fn web(text: &mut String, report: &Report) {
+    let header = [
+        "web page: objects",
+        "sent s",
+        "search s",
+        "browser s",
+        "RSS MiB",
+    ];
+    let rows: Vec<_> = report
+        .page
+        .iter()
+        .map(|row| {
+            vec![
+                row.objects.to_string(),
+                format!("{:.3}", row.first_rows_s),
+                format!("{:.3}", row.search_s),
+                row.browser_s
+                    .map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2}")),
+                format!("{:.1}", row.agent_rss_mib),
+            ]
+        })
+        .collect();
+    table(text, &header, &rows);
+    let header = [
+        "listeners",
+        "changes",
+        "CPU s",
+        "p50 ms",
+        "p99 ms",
+        "peak MiB",
+    ];
+    let rows: Vec<_> = report
+        .audience
+        .iter()
+        .map(|row| {
+            vec![
+                row.clients.to_string(),
+                row.changes.to_string(),
+                format!("{:.2}", row.agent_cpu_s),
+                format!("{:.2}", row.latency_p50_ms),
+                format!("{:.2}", row.latency_p99_ms),
                 format!("{:.1}", row.agent_peak_rss_mib),
             ]
         })

@@ -1,4 +1,4 @@
-// What the server is asked, and what it answers: docs/adr/0040-web-page.md.
+// What the server is asked, and what it answers: docs/adr/0045-web-page.md.
 import { signal } from "@preact/signals";
 
 export interface Stats {

@@ -27,6 +27,12 @@ export function age(time: string | null | undefined): string {
   return Number.isNaN(at) ? "" : duration(Math.max(0, (Date.now() - at) / 1000));
 }
 
+/** `12 s ago`, `just now`. */
+export function ago(time: string | null | undefined): string {
+  const text = age(time);
+  return text === "" ? "–" : text === "now" ? "just now" : `${text} ago`;
+}
+
 export function clock(time: string): string {
   const at = new Date(time);
   return Number.isNaN(at.getTime()) ? "" : at.toLocaleTimeString("en-GB");

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use clap::Args;
-use meshsync::{AdminError, Builder, Endpoints, Monitor};
+use meshsync::{AdminError, Builder, ClusterConfig, Endpoints, Monitor};
 
 use crate::failure::Failure;
 
@@ -16,9 +16,10 @@ pub(crate) struct WebArgs {}
 pub(crate) struct Page(Infallible);
 
 impl Page {
-    pub(crate) fn asked<'a>(
+    pub(crate) async fn asked<'a>(
         _: &WebArgs,
         _: &Endpoints,
+        _: impl FnOnce() -> Result<ClusterConfig, Failure>,
         _: impl Iterator<Item = &'a str>,
     ) -> Result<Option<Self>, Failure> {
         Ok(None)

@@ -27,7 +27,8 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     let endpoints = settings::endpoints(&args.endpoints, &file);
     let sinks = args.sinks.urls.iter().map(String::as_str);
     let sinks = sinks.chain(file.sinks.iter().map(meshsync::SinkUrl::as_str));
-    let page = Page::asked(&args.web, &endpoints, sinks)?;
+    let cluster = || settings::kubernetes(&args.cluster, &file);
+    let page = Page::asked(&args.web, &endpoints, cluster, sinks).await?;
     let meshsync = settings::sinks(builder, &args.sinks, &file, page.as_ref())?
         .build()
         .map_err(Failure::configuration)?;

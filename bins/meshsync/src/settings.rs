@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use anyhow::Context;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
-    Builder, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync, NamespaceSelection,
-    RequestOptions, Secrets, Selection,
+    Builder, ClusterConfig, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync,
+    NamespaceSelection, RequestOptions, Secrets, Selection, parse_source,
 };
 
 use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
@@ -129,6 +129,14 @@ pub(crate) fn loopback_endpoints(
         probes: at(probes, PROBES_PORT),
         admin: at(admin, ADMIN_PORT),
         ..Endpoints::default()
+    }
+}
+
+/// The Kubernetes that is observed, for who asks it something else.
+pub(crate) fn kubernetes(args: &ClusterArgs, file: &Config) -> Result<ClusterConfig, Failure> {
+    match args.source.as_deref().or(file.source.as_deref()) {
+        Some(url) => parse_source(url).map_err(Failure::configuration),
+        None => Ok(ClusterConfig::Infer),
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
-use meshsync::{AdminError, Builder, Endpoints, Monitor, store_path};
-use meshsync_web::{Access, Token, Web};
+use meshsync::{AdminError, Builder, ClusterConfig, Endpoints, Monitor, Reviews, store_path};
+use meshsync_web::{Access, Gate, Token, Web};
 use tempfile::TempDir;
 
 use crate::failure::Failure;
@@ -22,6 +22,10 @@ pub(crate) struct WebArgs {
     /// administration address can be reached from other machines
     #[arg(long, value_name = "FILE", requires = "web")]
     pub(crate) web_token_file: Option<PathBuf>,
+    /// Show it, and /status, only to who has a token of Kubernetes and may `get` the path
+    /// /meshsync/web there; takes the ClusterRole system:auth-delegator
+    #[arg(long, requires = "web", conflicts_with = "web_token_file")]
+    pub(crate) web_kubernetes: bool,
 }
 
 /// A page that will be served.
@@ -35,15 +39,16 @@ pub(crate) struct Page {
 impl Page {
     /// The page that the arguments ask for, over the store of one of the sinks
     /// where there is one.
-    pub(crate) fn asked<'a>(
+    pub(crate) async fn asked<'a>(
         args: &WebArgs,
         endpoints: &Endpoints,
+        cluster: impl FnOnce() -> Result<ClusterConfig, Failure>,
         sinks: impl Iterator<Item = &'a str>,
     ) -> Result<Option<Self>, Failure> {
         if !args.web {
             return Ok(None);
         }
-        let access = access(args, endpoints)?;
+        let access = access(args, endpoints, cluster).await?;
         let mut stores = sinks.filter_map(|url| store_path(url).ok().flatten());
         match stores.next() {
             Some(path) => Ok(Some(Self {
@@ -102,7 +107,16 @@ impl Page {
     }
 }
 
-fn access(args: &WebArgs, endpoints: &Endpoints) -> Result<Access, Failure> {
+async fn access(
+    args: &WebArgs,
+    endpoints: &Endpoints,
+    cluster: impl FnOnce() -> Result<ClusterConfig, Failure>,
+) -> Result<Access, Failure> {
+    if args.web_kubernetes {
+        let reviews = Reviews::connect(&cluster()?).await;
+        let reviews = reviews.map_err(Failure::configuration)?;
+        return Ok(Access::Kubernetes(Gate::new(reviews)));
+    }
     if let Some(path) = &args.web_token_file {
         let token = Token::read(path).map_err(Failure::configuration)?;
         return Ok(Access::Token(token));
@@ -111,7 +125,7 @@ fn access(args: &WebArgs, endpoints: &Endpoints) -> Result<Access, Failure> {
         Some(addr) if addr.ip().is_loopback() => Ok(Access::Loopback),
         Some(addr) => Err(Failure::configuration(anyhow!(
             "--web on {addr} would show the cluster to everybody who reaches it: give \
-             --web-token-file FILE, or leave --admin-addr on {}",
+             --web-token-file FILE or --web-kubernetes, or leave --admin-addr on {}",
             SocketAddr::from((Ipv4Addr::LOCALHOST, crate::settings::ADMIN_PORT))
         ))),
         None => Err(Failure::configuration(anyhow!(

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 
 use crate::{
     stage::stage,
-    test::{cargo, provide, workspace_root},
+    test::{cargo, provide, web_tests, workspace_root},
     tool::Effort,
 };
 
@@ -21,6 +21,7 @@ const SMOKE: &[&str] = &[
     "--quiet-objects=300",
     "--change-seconds=1",
     "--idle-seconds=1",
+    "--clients=20",
     "--settle-seconds=0.1",
     "--pace=10",
 ];
@@ -46,11 +47,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let variables = stage("tools", || {
         provide(&root.join("target/tools"), Effort::Small)
     });
-    let nats_server = variables
-        .into_iter()
-        .find(|(variable, _)| *variable == "MESHSYNC_NATS_SERVER")
-        .context("there is no nats-server to measure with: see the warning above")?
-        .1;
+    let program = |name: &str| {
+        let found = variables.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, path)| path.clone())
+    };
+    let nats_server = program("MESHSYNC_NATS_SERVER")
+        .context("there is no nats-server to measure with: see the warning above")?;
+    let mut browser: Vec<OsString> = Vec::new();
+    if let (Some(chromium), Some((node, tests))) = (
+        program("MESHSYNC_CHROMIUM"),
+        web_tests(&root, &root.join("target/tools")),
+    ) {
+        for (option, path) in [
+            ("--node", node),
+            ("--chromium", chromium),
+            ("--web-tests", tests),
+        ] {
+            browser.extend([option.into(), path.into_os_string()]);
+        }
+    }
     let profile = if args.smoke { "dev" } else { "release" };
     let built = stage("build", || build(&root, profile).status()).context("failed to run cargo")?;
     ensure!(built.success(), "what is measured does not build");
@@ -66,6 +81,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .arg(bin.join("kubesim"))
         .arg("--nats-server")
         .arg(nats_server)
+        .args(browser)
         .args(if args.smoke { SMOKE } else { &[] })
         .args(&args.extra);
     let status = stage("measure", || command.status()).context("failed to measure")?;

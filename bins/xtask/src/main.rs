@@ -8,6 +8,7 @@
 //!   where it cannot it says which tests will skip.
 
 mod bench;
+mod book;
 mod build_image;
 mod debian;
 mod fetch;
@@ -40,6 +41,8 @@ enum Chore {
     FingerprintEval(fingerprint_eval::Args),
     /// Measure simulator, agent and broker as separate processes, beside a bare client
     Bench(bench::Args),
+    /// Build the documentation as a book into target/book
+    Book(book::Args),
     /// Build the web page from web/ into crates/meshsync-web/assets
     Web(web::Args),
     /// Build the program and write a container image of it, without a container engine
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Soak(args) => soak::run(&args),
         Chore::FingerprintEval(args) => fingerprint_eval::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Book(args) => book::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Web(args) => web::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Image(args) => build_image::run(&args).map(|()| ExitCode::SUCCESS),
     }

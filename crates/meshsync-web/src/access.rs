@@ -10,6 +10,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use crate::gate::Gate;
+
 /// Who may look.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -20,6 +22,9 @@ pub enum Access {
     Loopback,
     /// Whoever has the token.
     Token(Token),
+    /// Whoever shows a token of Kubernetes and may `get` the path
+    /// `/meshsync/web` there.
+    Kubernetes(Gate),
 }
 
 /// A secret that a request has to show: `Authorization: Bearer …`.
@@ -96,8 +101,15 @@ impl std::fmt::Debug for Token {
 /// Lets through what may be answered, and puts on every answer what browsers
 /// have to be told.
 pub(crate) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
-    let mut response = match refusal(&access, &request) {
-        Some(refusal) => refusal.into_response(),
+    let refused = match (&access, refusal(&access, &request)) {
+        (_, Some(refusal)) => Some(refusal),
+        (Access::Kubernetes(gate), None) if is_private(request.uri()) => {
+            gate.refusal(bearer(request.headers())).await
+        }
+        (_, None) => None,
+    };
+    let mut response = match refused {
+        Some(refusal) => refusal,
         None => next.run(request).await,
     };
     harden(response.headers_mut());
@@ -132,10 +144,12 @@ fn refusal(access: &Access, request: &Request) -> Option<Response> {
             let may = !is_private(uri) || bearer(headers).is_some_and(|shown| token.is(shown));
             (!may).then(unauthorized)
         }
+        // It takes a while to say: see `Gate`.
+        Access::Kubernetes(_) => None,
     }
 }
 
-fn unauthorized() -> Response {
+pub(crate) fn unauthorized() -> Response {
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"meshsync\"")];
     (StatusCode::UNAUTHORIZED, challenge).into_response()
 }

@@ -132,26 +132,23 @@ impl Feed {
         found.take(limit).cloned().collect()
     }
 
-    /// Sends what is pending to everybody.
-    pub(crate) fn flush(&self) {
+    /// Sends what is pending, and what else there is to say, to everybody: in one
+    /// piece, since each costs a write for every listener.
+    pub(crate) fn flush(&self, more: Option<Bytes>) {
         let (changes, skipped) = {
             let mut state = self.state();
             let skipped = std::mem::take(&mut state.skipped);
             (std::mem::take(&mut state.pending), skipped)
         };
+        let mut said = Vec::new();
         if !changes.is_empty() {
             let changes = &changes;
-            self.send("changes", &ChangesFrame { changes, skipped });
+            said.extend(frame("changes", &ChangesFrame { changes, skipped }));
         }
-    }
-
-    /// Sends one frame to everybody.
-    pub(crate) fn send(&self, event: &str, data: &impl Serialize) {
-        // Without listeners there is nobody to tell.
-        if self.frames.receiver_count() > 0
-            && let Some(frame) = frame(event, data)
-        {
-            drop(self.frames.send(frame));
+        said.extend(more);
+        if !said.is_empty() {
+            // Fails only where nobody listens any more.
+            drop(self.frames.send(said.concat().into()));
         }
     }
 

@@ -5,7 +5,7 @@
 //!                  └─────────► Feed ───────────────► /api/v1/stream
 //! ```
 //!
-//! Why it is as it is: docs/adr/0040-web-page.md.
+//! Why it is as it is: docs/adr/0045-web-page.md.
 //!
 //! # Invariants
 //!
@@ -22,6 +22,7 @@ mod api;
 mod assets;
 mod error;
 mod feed;
+mod gate;
 mod readers;
 mod serve;
 mod shared;
@@ -29,6 +30,7 @@ mod sink;
 mod web;
 
 pub use access::{Access, Token, TokenError};
+pub use gate::Gate;
 pub use serve::serve;
 pub use sink::TellingSink;
 pub use web::{Web, WebError};

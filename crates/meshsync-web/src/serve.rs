@@ -46,8 +46,8 @@ pub(crate) fn router(admin: Router, api: Api, access: crate::Access) -> Router {
 async fn tick(api: Api) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for number in 0_u64.. {
         ticks.tick().await;
-        api.tick();
+        api.tick(number);
     }
 }

@@ -13,6 +13,7 @@ use meshsync_broker::SinkState;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::listen;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 
@@ -90,9 +91,7 @@ pub async fn serve_with(
                 // Port 0 becomes the one that was found.
                 let addr = listener.local_addr().unwrap_or(addr);
                 tracing::info!(%addr, paths, "listening");
-                let server = axum::serve(listener, router)
-                    .with_graceful_shutdown(halt.clone().cancelled_owned());
-                listening.push(server.into_future());
+                listening.push(listen::serve(listener, router, halt.clone()));
             }
             Err(source) => warn(AdminError { addr, source }),
         }

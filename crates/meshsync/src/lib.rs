@@ -71,12 +71,15 @@ mod dispatch;
 mod fingerprints;
 mod full_sync;
 mod handle;
+#[cfg(feature = "admin")]
+mod listen;
 mod meshery;
 #[cfg(feature = "admin")]
 mod metrics;
 mod monitor;
 mod outlets;
 mod replay;
+mod reviews;
 mod run;
 mod sink_url;
 mod source;
@@ -100,6 +103,7 @@ pub use meshery::{
 #[cfg(feature = "nats")]
 pub use meshsync_broker::requests::SubjectPattern;
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot};
+pub use reviews::{Permission, Reviews};
 pub use run::RunError;
 pub use sink_url::open_sink;
 #[cfg(feature = "store")]

@@ -1,5 +1,5 @@
 import type { Detail, Related } from "../api";
-import { age, bytes, count } from "../format";
+import { ago, bytes, count } from "../format";
 import { Card, Kind, Trouble } from "../parts/bits";
 import { ChangeRow } from "../parts/change";
 import { useAnswer } from "../parts/use";
@@ -55,9 +55,9 @@ export function ObjectPage() {
               <dt>API version</dt>
               <dd>{data.apiVersion}</dd>
               <dt>Created</dt>
-              <dd>{data.created ? `${age(data.created)} ago` : "–"}</dd>
+              <dd>{ago(data.created)}</dd>
               <dt>Observed</dt>
-              <dd>{age(data.observed)} ago</dd>
+              <dd>{ago(data.observed)}</dd>
               <dt>Version</dt>
               <dd class="mono">{data.version}</dd>
               <dt>uid</dt>

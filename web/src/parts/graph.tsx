@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { Graph, GraphEdge, GraphNode } from "../api";
 import { family } from "../kinds";
 import { href, objectHref } from "../router";
+import { useWidth } from "./use";
 
 const WIDTH = 190;
 const HEIGHT = 46;
@@ -31,7 +32,10 @@ interface Drawing {
 export function Topology({ graph, hidden }: { graph: Graph; hidden: ReadonlySet<string> }) {
   const drawing = useMemo(() => draw(graph, hidden), [JSON.stringify(graph), hidden]);
   const [near, setNear] = useState<number | null>(null);
-  const [zoom, setZoom] = useState(1);
+  const [attach, room] = useWidth<HTMLDivElement>();
+  const [chosen, setZoom] = useState<number | null>(null);
+  // All of it in sight, as far as it can be read then.
+  const zoom = chosen ?? Math.max(0.7, Math.min(1, (room - 34) / drawing.width));
   const linked = new Set<number>();
   if (near !== null) {
     linked.add(near);
@@ -42,7 +46,7 @@ export function Topology({ graph, hidden }: { graph: Graph; hidden: ReadonlySet<
   }
   const names = new Map(graph.nodes.map((node) => [node.id, node]));
   return (
-    <div class="topology">
+    <div class="topology" ref={attach}>
       <div class="zoom">
         <button type="button" aria-label="Smaller" onClick={() => setZoom(Math.max(0.4, zoom - 0.2))}>
           −
@@ -114,7 +118,11 @@ function draw(graph: Graph, hidden: ReadonlySet<string>): Drawing {
   }
   const isShared = (edge: GraphEdge) => (edge.why === "mount" || edge.why === "account") && (users.get(edge.to) ?? 0) >= SHARED_MIN;
   const edges = visible.filter((edge) => !isShared(edge));
-  const parts = components(graph.nodes, edges);
+  // What only a hidden edge speaks of is hidden with it.
+  const linked = new Set(visible.flatMap((edge) => [edge.from, edge.to]));
+  const mentioned = new Set(graph.edges.flatMap((edge) => [edge.from, edge.to]));
+  const drawn = graph.nodes.filter((node) => linked.has(node.id) || !mentioned.has(node.id));
+  const parts = components(drawn, edges);
   const nodes: Placed[] = [];
   const lines: Line[] = [];
   let [left, top, rowHeight, width] = [0, 0, 0, 0];

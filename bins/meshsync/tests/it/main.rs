@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod failures;
 mod fingerprint;
+mod guide;
 mod kills;
 mod run;
 mod snapshot;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use meshsync_testkit::tool;
 use tokio::process::Command;
 
-use crate::support::Demo;
+use crate::support::Page;
 
 #[tokio::test]
 async fn a_person_finds_everything_in_a_browser() {
@@ -17,7 +17,7 @@ async fn a_person_finds_everything_in_a_browser() {
     };
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("web-pictures");
     std::fs::create_dir_all(&pictures).unwrap();
-    let demo = Demo::start(&["--objects", "1500", "--churn", "20"]).await;
+    let demo = Page::demo(&["--objects", "1500", "--churn", "20"]).await;
     let output = Command::new(node)
         .args(["--test", "--test-reporter=spec"])
         .arg(std::fs::canonicalize(tests).unwrap())

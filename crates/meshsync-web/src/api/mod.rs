@@ -1,4 +1,4 @@
-//! `/api/v1`: docs/adr/0040-web-page.md.
+//! `/api/v1`: docs/adr/0045-web-page.md.
 
 mod changes;
 mod fingerprints;
@@ -23,8 +23,11 @@ use serde::de::DeserializeOwned;
 
 use crate::Web;
 use crate::error::ApiError;
-use crate::feed::Feed;
+use crate::feed::{self, Feed};
 use crate::readers::Readers;
+
+/// So many are told something at each tick: 200 frames a second for all together.
+const LISTENERS_PER_TICK: u64 = 100;
 
 /// What requests are answered from. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -48,19 +51,23 @@ impl Api {
         }
     }
 
-    /// Tells everybody who listens what happened since the last time.
-    pub(crate) fn tick(&self) {
-        if self.feed.listeners() == 0 {
+    /// Tells everybody who listens what happened since the last time. The more
+    /// there are, the less often: what it costs has a limit.
+    pub(crate) fn tick(&self, number: u64) {
+        let listeners = self.feed.listeners() as u64;
+        if listeners == 0 || !number.is_multiple_of(listeners.div_ceil(LISTENERS_PER_TICK)) {
             return;
         }
-        self.feed.flush();
         let now = stats::Stats::of(&self.monitor);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // Where nothing happens nobody is woken.
-        if last.as_ref() != Some(&now) {
-            self.feed.send("stats", &now);
-            *last = Some(now);
-        }
+        let numbers = if last.as_ref() == Some(&now) {
+            None
+        } else {
+            feed::frame("stats", &now)
+        };
+        *last = Some(now);
+        self.feed.flush(numbers);
     }
 }
 
@@ -90,7 +97,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
             Ok(Query(asked)) => Ok(Self(asked)),
             Err(error) => Err(ApiError::Question(
                 error.body_text(),
-                "the parameters are in docs/adr/0040-web-page.md",
+                "the parameters are in docs/adr/0045-web-page.md",
             )),
         }
     }
