@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{emit::Emit, workloads::Workload};
+use super::{emit::Emit, pods::labels, workloads::Workload};
 
 impl Emit<'_> {
     /// A Service with its Endpoints and EndpointSlice.
     pub(super) fn service(&mut self, workload: Workload<'_>) {
-        let labels = self.labels(workload.name, workload.part_of, "server");
+        let labels = labels(workload, "server");
         let address = self.ip(96);
         let service = self.put("", "services", "v1", "Service", json!({
             "metadata": {"name": workload.name, "namespace": workload.namespace, "labels": labels},
@@ -39,7 +39,7 @@ impl Emit<'_> {
     /// An Ingress to the Service of the same name.
     pub(super) fn ingress(&mut self, workload: Workload<'_>) {
         let host = format!("{}.{}.example.com", workload.name, workload.namespace);
-        let labels = self.labels(workload.name, workload.part_of, "ingress");
+        let labels = labels(workload, "ingress");
         self.put("networking.k8s.io", "ingresses", "networking.k8s.io/v1", "Ingress", json!({
             "metadata": {"name": workload.name, "namespace": workload.namespace, "labels": labels,
                          "annotations": {"cert-manager.io/cluster-issuer": "letsencrypt", "nginx.ingress.kubernetes.io/proxy-body-size": "8m"}},

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::emit::{Emit, Ref, node_name};
+use super::workloads::Workload;
 
 /// What a workload runs.
 #[derive(Clone, Debug)]
@@ -182,29 +183,30 @@ impl Emit<'_> {
         });
         self.put("", "pods", "v1", "Pod", pod);
     }
+}
 
-    /// Labels as Helm charts write them, with one more for some objects.
-    pub(super) fn labels(&mut self, app: &str, part_of: &str, component: &str) -> Value {
-        let version = format!(
-            "{}.{}.{}",
-            self.between(0, 5),
-            self.between(0, 30),
-            self.between(0, 9)
-        );
-        let pairs = [
-            ("app.kubernetes.io/name", app),
-            ("app.kubernetes.io/instance", app),
-            ("app.kubernetes.io/part-of", part_of),
-            ("app.kubernetes.io/component", component),
-            ("app.kubernetes.io/version", &version),
-            ("app.kubernetes.io/managed-by", "Helm"),
-        ];
-        pairs
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), Value::from(value)))
-            .collect::<Map<_, _>>()
-            .into()
-    }
+/// Labels as Helm charts write them, with the version that the image has.
+pub(super) fn labels(workload: Workload<'_>, component: &str) -> Value {
+    let pairs = [
+        ("app.kubernetes.io/name", workload.name),
+        ("app.kubernetes.io/instance", workload.name),
+        ("app.kubernetes.io/part-of", workload.part_of),
+        ("app.kubernetes.io/component", component),
+        ("app.kubernetes.io/version", version_of(workload.image)),
+        ("app.kubernetes.io/managed-by", "Helm"),
+    ];
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), Value::from(value)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// What an image's tag says: of `REPOSITORY:0.48.0-kafka-4.1.0` the version of
+/// what runs, which is the last.
+fn version_of(image: &str) -> &str {
+    let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
+    tag.rsplit_once("-kafka-").map_or(tag, |(_, kafka)| kafka)
 }
 
 /// Takes away what a careless author leaves out; pods are then a third of the size.

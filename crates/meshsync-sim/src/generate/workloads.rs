@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     emit::Emit,
-    pods::{Container, PodTemplate},
+    pods::{Container, PodTemplate, labels},
 };
 
 /// A workload to be written.
@@ -24,7 +24,7 @@ impl Emit<'_> {
         workload: Workload<'_>,
         component: &str,
     ) -> (Value, Value, PodTemplate) {
-        let labels = self.labels(workload.name, workload.part_of, component);
+        let labels = labels(workload, component);
         let selector = json!({"matchLabels": {"app.kubernetes.io/name": workload.name}});
         let (config, secret) = (
             format!("{}-config", workload.name),
