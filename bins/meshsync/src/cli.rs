@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use meshsync::check::CanaryMode;
 use meshsync::{
     Fidelity, LabelSelector, ListenAddr, Managed, OptOut, Preset, Ready, Rule, Secrets,
     SubjectPattern, TierRule,
@@ -38,13 +39,16 @@ const AFTER_HELP: &str = "Exit codes: 0 stopped cleanly, 1 other failure, 2 usag
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Observe a cluster and deliver every change until told to stop
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// See it work on a simulated cluster, with nothing else installed
     Demo(DemoArgs),
     /// Write down a whole cluster once, then exit
     Snapshot(SnapshotArgs),
     /// Say how a running agent is: what is observed, how fresh, and what is wrong
     Status(StatusArgs),
+    /// Change something on purpose and follow it through every link, to the broker and back; the
+    /// link that is broken is named
+    Check(CheckArgs),
     /// Say which products are installed, in which version, and why: in a cluster, or in manifests
     Fingerprint(FingerprintArgs),
     /// Work with the rules by which products are told
@@ -170,6 +174,12 @@ pub(crate) struct RunArgs {
     /// repair and report what differs [default: never]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) verify_interval: Option<Duration>,
+    /// Test about this often, such as 60s, every link from the API server to the broker and back,
+    /// as `meshsync check` does [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) synthetic_interval: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) canary: CanaryArgs,
     #[command(flatten)]
     pub(crate) endpoints: EndpointArgs,
     /// Say which products are installed, too: records of kind Fingerprint that come, change and go
@@ -203,6 +213,64 @@ pub(crate) struct StatusArgs {
     /// Write the JSON schema of what -o json writes, and ask nobody
     #[arg(long)]
     pub(crate) schema: bool,
+}
+
+/// `meshsync check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Cluster: k8s:[?context=NAME&kubeconfig=PATH]. Without it the cluster we run in, else
+    /// $KUBECONFIG, else ~/.kube/config
+    #[arg(long, value_name = "URL")]
+    pub(crate) source: Option<String>,
+    /// Sinks of which the brokers are tested: nats://HOST:4222 or jetstream://HOST:4222
+    /// (repeatable). Without it $BROKER_URL if set, else the test ends before the broker
+    #[arg(long = "sink", value_name = "URL")]
+    pub(crate) sinks: Vec<String>,
+    #[command(flatten)]
+    pub(crate) canary: CanaryArgs,
+    /// How long each link may take
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    /// What to write
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// What a synthetic test makes.
+#[derive(Debug, Default, Args)]
+pub(crate) struct CanaryArgs {
+    /// Whether a ConfigMap is created, updated and deleted; without it a Lease is watched that
+    /// somebody renews anyway
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) canary: CanaryArg,
+    /// Where it is made [default: the namespace of the configuration]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) canary_namespace: Option<String>,
+    /// Have agents tell of it as of any other object; they hide canaries else
+    #[arg(long)]
+    pub(crate) canary_visible: bool,
+}
+
+/// Whether there is a canary.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum CanaryArg {
+    /// Where it is allowed
+    #[default]
+    Auto,
+    /// Yes; its being forbidden is a failure
+    Write,
+    /// No
+    ReadOnly,
+}
+
+impl From<CanaryArg> for CanaryMode {
+    fn from(arg: CanaryArg) -> Self {
+        match arg {
+            CanaryArg::Auto => Self::Auto,
+            CanaryArg::Write => Self::Write,
+            CanaryArg::ReadOnly => Self::ReadOnly,
+        }
+    }
 }
 
 /// Which agent.
@@ -390,6 +458,8 @@ pub(crate) enum ReadyArg {
     Synced,
     /// While every sink confirms what it is given
     Sink,
+    /// While the last synthetic test found no broken link; with --synthetic-interval
+    Synthetic,
 }
 
 impl From<ReadyArg> for Ready {
@@ -398,6 +468,7 @@ impl From<ReadyArg> for Ready {
             ReadyArg::Started => Self::Started,
             ReadyArg::Synced => Self::Synced,
             ReadyArg::Sink => Self::Sink,
+            ReadyArg::Synthetic => Self::Synthetic,
         }
     }
 }

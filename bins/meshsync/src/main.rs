@@ -1,6 +1,7 @@
 //! `meshsync`: discover a Kubernetes cluster, keep a live picture of it, and
 //! deliver every change.
 
+mod check;
 mod cli;
 mod config;
 mod demo;
@@ -65,10 +66,11 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 async fn execute(cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        Command::Run(args) => run::run(args, cli.log_format).await,
+        Command::Run(args) => run::run(*args, cli.log_format).await,
         Command::Demo(args) => demo::demo(args, cli.log_format).await,
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
         Command::Status(args) => status::status(args).await,
+        Command::Check(args) => check::check(args).await,
         Command::Fingerprint(args) => fingerprint::fingerprint(args, cli.log_format).await,
         Command::Rules(command) => fingerprint::rules(command),
         Command::Get(args) => store::get(&args),

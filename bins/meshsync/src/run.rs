@@ -1,6 +1,9 @@
 //! `meshsync run`.
 
-use meshsync::Config;
+use std::convert::Infallible;
+
+use meshsync::check::CheckOptions;
+use meshsync::{Config, Monitor};
 
 use crate::cli::RunArgs;
 use crate::failure::Failure;
@@ -33,10 +36,33 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
         .build()
         .map_err(Failure::configuration)?;
     let handle = meshsync.handle();
+    let synthetic = synthetic(&args, &file, meshsync.monitor())?;
     let pipeline = Box::pin(pipeline::run(meshsync, endpoints, page, stop));
     tokio::select! {
         result = pipeline => result,
+        never = synthetic => match never {},
         never = fingerprint::follow(folder, &handle) => match never {},
         never = config::follow(args.config.as_deref(), file, &args.cluster, &handle) => match never {},
     }
+}
+
+/// Tests every link now and then, where that is wanted.
+fn synthetic(
+    args: &RunArgs,
+    file: &Config,
+    monitor: Monitor,
+) -> Result<impl Future<Output = Infallible> + use<>, Failure> {
+    let mut options = CheckOptions::default();
+    let interval = args.synthetic_interval;
+    if interval.is_some() {
+        options.cluster = settings::kubernetes(&args.cluster, file)?;
+    }
+    options.sinks = settings::sink_urls(&args.sinks, file);
+    let options = settings::canary(options, &args.canary);
+    Ok(async move {
+        match interval {
+            Some(interval) => meshsync::check::synthetic(monitor, options, interval).await,
+            None => std::future::pending().await,
+        }
+    })
 }

@@ -4,13 +4,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
+use meshsync::check::CheckOptions;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
     Builder, ClusterConfig, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync,
     NamespaceSelection, RequestOptions, Secrets, Selection, parse_source,
 };
 
-use crate::cli::{ClusterArgs, EndpointArgs, SinkArgs};
+use crate::cli::{CanaryArgs, ClusterArgs, EndpointArgs, SinkArgs};
 use crate::failure::Failure;
 use crate::web::Page;
 
@@ -31,6 +32,27 @@ pub(crate) fn cluster(args: &ClusterArgs, file: &Config) -> Result<Builder, Fail
         builder = builder.cluster_id(id);
     }
     Ok(builder)
+}
+
+/// The URLs of the sinks that were asked for.
+pub(crate) fn sink_urls(args: &SinkArgs, file: &Config) -> Vec<String> {
+    let mut urls = args.urls.clone();
+    if urls.is_empty() {
+        urls.extend(file.sinks.iter().map(|url| url.as_str().to_owned()));
+    }
+    let broker = std::env::var(BROKER_URL).unwrap_or_default();
+    if urls.is_empty() && !broker.trim().is_empty() {
+        urls.push(broker.trim().to_owned());
+    }
+    urls
+}
+
+/// What a synthetic test makes.
+pub(crate) fn canary(mut options: CheckOptions, args: &CanaryArgs) -> CheckOptions {
+    options.canary = args.canary.into();
+    options.namespace.clone_from(&args.canary_namespace);
+    options.visible = args.canary_visible;
+    options
 }
 
 /// The sinks by URL, or the default ones.

@@ -23,6 +23,8 @@ mod latency;
 mod outbox;
 mod outlet;
 #[cfg(feature = "nats")]
+pub mod probe;
+#[cfg(feature = "nats")]
 pub mod requests;
 mod runner;
 mod sink;

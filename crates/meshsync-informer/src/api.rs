@@ -112,13 +112,31 @@ pub(crate) async fn get(
 /// Sends a document that is answered and kept by nobody, such as a review, and
 /// reads the answer.
 pub(crate) async fn ask(client: &Client, path: &str, body: String) -> Result<Bytes, RequestError> {
-    let request = Request::post(path)
+    let document = Some(body.into_bytes());
+    read(
+        send_document(client, http::Method::POST, path, document).await?,
+        path,
+    )
+    .await
+}
+
+/// Sends a request with a document, or without one, and returns an answer whose
+/// status is a success.
+pub(crate) async fn send_document(
+    client: &Client,
+    method: http::Method,
+    path_and_query: &str,
+    document: Option<Vec<u8>>,
+) -> Result<Response<Body>, RequestError> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path_and_query)
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::ACCEPT, "application/json")
         .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.into_bytes()))
-        .map_err(|error| RequestError::failed(path, error))?;
-    read(send(client, path, request).await?, path).await
+        .body(document.map_or_else(Body::empty, Body::from))
+        .map_err(|error| RequestError::failed(path_and_query, error))?;
+    send(client, path_and_query, request).await
 }
 
 async fn send(

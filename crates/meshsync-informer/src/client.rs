@@ -72,6 +72,9 @@ pub struct Connection {
     pub client: Client,
     /// URL of the API server.
     pub url: String,
+    /// The namespace that the configuration names: the one we run in, or the
+    /// context's; else `default`.
+    pub namespace: String,
 }
 
 impl std::fmt::Debug for Connection {
@@ -110,11 +113,16 @@ impl ClusterConfig {
         config.default_retry = false;
         let url = config.cluster_url.to_string();
         let url = url.trim_end_matches('/').to_owned();
+        let namespace = config.default_namespace.clone();
         let client = transport::client(config).map_err(|source| ConfigError::Client {
             url: url.clone(),
             source: Box::new(source),
         })?;
-        Ok(Connection { client, url })
+        Ok(Connection {
+            client,
+            url,
+            namespace,
+        })
     }
 }
 

@@ -23,6 +23,7 @@
 
 mod access;
 mod api;
+mod canary;
 mod chance;
 mod client;
 mod control;
@@ -35,6 +36,7 @@ pub mod machine;
 mod mutation;
 mod picture;
 mod pods;
+mod probing;
 #[cfg(test)]
 mod proof;
 mod reader;
@@ -50,12 +52,14 @@ mod verified;
 
 pub use access::{Access, NotSeen};
 pub use api::RequestError;
+pub use canary::{CANARY_LABEL, CANARY_VISIBLE_LABEL};
 pub use client::{ClusterConfig, ConfigError, Connection};
 pub use control::{Busy, Control, Controlled};
 pub use deliver::{Deliver, Room};
 pub use discover::Discovery;
 pub use fleet::{Fleet, FleetConfig, Listener, Tap};
 pub use pods::{ContainerRef, LogOptions, LogStream, Shell};
+pub use probing::{ServerFacts, WatchLines};
 pub use reader::Reader;
 pub use remembered::Remembered;
 pub use scope::ScopeError;

@@ -10,6 +10,7 @@ use meshsync_model::{
     Tier, Uid,
 };
 
+use crate::canary;
 use crate::ledger::{Digest, Gone, Grave, Ledger, OwnedRef, Seen};
 use crate::machine::History;
 use crate::mutation::{Mutation, mutated};
@@ -47,6 +48,8 @@ pub(crate) struct Picture<D> {
     /// The server is asked for other objects than those that are known: what the
     /// next list does not show has left the selection.
     reselecting: bool,
+    /// Objects are looked at for canaries.
+    canaries: bool,
 }
 
 /// An object that the server shows no more, in the state it was known in.
@@ -68,6 +71,7 @@ impl<D: Deliver> Picture<D> {
         status: Arc<ResourceStatus>,
     ) -> Self {
         status.set_tier(view.depth.deepest());
+        let canaries = canary::are_of(&resource);
         Self {
             resource,
             scope,
@@ -83,6 +87,7 @@ impl<D: Deliver> Picture<D> {
             designs: Designs::default(),
             refused: Refused::default(),
             reselecting: false,
+            canaries,
         }
     }
 
@@ -189,6 +194,11 @@ impl<D: Deliver> Picture<D> {
     pub(crate) fn admits(&self, object: &Object<'_>) -> bool {
         self.view
             .admits(&self.resource, object, || Marks::of(object).is_some())
+            && !self.is_hidden(object)
+    }
+
+    fn is_hidden(&self, object: &Object<'_>) -> bool {
+        self.canaries && canary::is_hidden(object)
     }
 
     /// The state in which an object is known.
@@ -210,7 +220,8 @@ impl<D: Deliver> Picture<D> {
     pub(crate) fn apply(&mut self, object: &Object<'_>) {
         let marks = Marks::of(object);
         let is_managed = || marks.is_some();
-        if !self.view.admits(&self.resource, object, is_managed) {
+        let hidden = self.is_hidden(object);
+        if hidden || !self.view.admits(&self.resource, object, is_managed) {
             self.refused.note(&self.view, object);
             // It was in the picture, maybe, until its labels changed.
             let (r#ref, version) = (object.object_ref(), object.resource_version());

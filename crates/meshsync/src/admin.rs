@@ -39,6 +39,8 @@ pub enum Ready {
     Synced,
     /// While every sink confirms what it is given.
     Sink,
+    /// While the last synthetic test found no broken link.
+    Synthetic,
     /// Once the broker that requests come from was reached, and from then on: so
     /// the original answers, and Meshery's operator counts on it.
     Connected,
@@ -129,6 +131,11 @@ async fn readyz(State((monitor, ready)): State<(Monitor, Ready)>) -> impl IntoRe
         Ready::Sink => {
             let mut sinks = monitor.sinks().into_iter();
             sinks.all(|sink| sink.status.state() == SinkState::Up)
+        }
+        Ready::Synthetic => {
+            let tests = monitor.synthetic();
+            let last = tests.and_then(|tests| tests.last);
+            last.is_some_and(|last| last.ok)
         }
         Ready::Connected => monitor.was_connected(),
     };

@@ -65,6 +65,7 @@
 mod admin;
 mod builder;
 mod changes;
+pub mod check;
 #[cfg(feature = "config")]
 mod config;
 mod dispatch;

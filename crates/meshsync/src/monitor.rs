@@ -11,6 +11,7 @@ use meshsync_informer::{ResourceSnapshot, StatusBoard};
 use meshsync_model::{ClusterId, Resource, Secrets};
 use tokio::sync::watch;
 
+use crate::check::SyntheticStatus;
 use crate::fingerprints::Fingerprints;
 use crate::meshery::ConfigurationStatus;
 use crate::outlets::Outlets;
@@ -37,6 +38,7 @@ struct Shared {
     /// A broker that requests come from was reached once.
     connected: watch::Sender<bool>,
     configuration: Arc<Mutex<ConfigurationStatus>>,
+    synthetic: Mutex<Option<SyntheticStatus>>,
 }
 
 /// A moment of a sink.
@@ -79,6 +81,7 @@ impl Monitor {
                 prints,
                 connected: watch::Sender::new(false),
                 configuration: Arc::default(),
+                synthetic: Mutex::default(),
             }),
         }
     }
@@ -174,6 +177,18 @@ impl Monitor {
         configuration
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// What the synthetic tests beside this pipeline found; nothing where there
+    /// are none.
+    pub fn synthetic(&self) -> Option<SyntheticStatus> {
+        let synthetic = self.shared.synthetic.lock();
+        synthetic.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_synthetic(&self, status: SyntheticStatus) {
+        let synthetic = self.shared.synthetic.lock();
+        *synthetic.unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
     /// How many objects there are of each design that Meshery deployed; under an

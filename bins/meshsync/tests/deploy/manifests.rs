@@ -152,6 +152,7 @@ pub(crate) fn combinations() -> Option<Vec<(String, Vec<Value>)>> {
         "base",
         "logs",
         "exec",
+        "canary",
         "meshery-rbac",
         "meshery-operator",
         "meshery",

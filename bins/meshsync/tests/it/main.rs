@@ -1,6 +1,7 @@
 //! The command as its users meet it: the real binary against the simulator, on
 //! loopback, each in an environment of its own.
 
+mod check;
 mod config;
 mod demo;
 mod failures;

@@ -21,7 +21,9 @@ pub use meshsync_model::wire::meshery::Fidelity;
 #[cfg(feature = "nats")]
 pub use nats::NatsSink;
 #[cfg(feature = "nats")]
-pub(crate) use nats_connect::options as connect_options;
+pub(crate) use nats_connect::{connect, options as connect_options};
+#[cfg(feature = "nats")]
+pub(crate) use nats_url::is_nats;
 #[cfg(feature = "nats")]
 pub use nats_url::{Credentials, NatsUrl, NatsUrlOptions};
 pub use remembering::{PublishedObject, RememberingSink};
@@ -74,7 +76,7 @@ pub fn open(url: &str) -> Result<Box<dyn Sink>, SinkUrlError> {
         return Ok(Box::new(JetStreamSink::new(JetStreamUrl::parse(url)?)));
     }
     #[cfg(feature = "nats")]
-    if nats_url::is_nats(url) {
+    if is_nats(url) {
         return Ok(Box::new(NatsSink::new(NatsUrl::parse(url)?)));
     }
     Err(SinkUrlError::UnknownScheme {

@@ -42,6 +42,7 @@ pub(super) struct Switches {
     no_watch_list: bool,
     no_aggregated_discovery: bool,
     latency: Duration,
+    clock_skew_seconds: i64,
 }
 
 /// The switchboard of faults of one simulator.
@@ -89,6 +90,7 @@ impl Faults {
         switches.unavailable_groups.clear();
         switches.unnamed_groups.clear();
         switches.latency = Duration::ZERO;
+        switches.clock_skew_seconds = 0;
         drop(switches);
         self.heal_flow();
         self.catch_up();
@@ -168,6 +170,16 @@ impl Faults {
 
     pub(crate) fn latency_now(&self) -> Duration {
         self.switches().latency
+    }
+
+    /// Answers with a `Date` that is so many seconds ahead, or behind. Times in objects are not
+    /// concerned.
+    pub fn skew_clock(&self, seconds: i64) {
+        self.switches().clock_skew_seconds = seconds;
+    }
+
+    pub(crate) fn clock_skew_seconds(&self) -> i64 {
+        self.switches().clock_skew_seconds
     }
 
     /// Cuts every watch open now.

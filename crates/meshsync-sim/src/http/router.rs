@@ -62,9 +62,17 @@ pub(crate) async fn route(
         bytes: 0,
         took: None,
     };
-    let response = answer(&shared, request, stop, &mut entry)
+    let mut response = answer(&shared, request, stop, &mut entry)
         .await
         .unwrap_or_else(Response::from);
+    let skew = shared.faults.clock_skew_seconds();
+    if skew != 0 {
+        let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(skew);
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        if let Ok(date) = date.parse() {
+            response.headers_mut().insert(header::DATE, date);
+        }
+    }
     entry.status = response.status().as_u16();
     tracing::debug!(
         method = entry.method,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::permissions::{AccessStatus, PermissionsStatus};
+use crate::check::SyntheticStatus;
 use crate::meshery::ConfigurationStatus;
 
 /// Version of the document's form.
@@ -54,6 +55,8 @@ pub struct StatusDocument {
     pub resources: Vec<ResourceStatus>,
     /// Every sink, in the order in which they were given.
     pub sinks: Vec<SinkStatus>,
+    /// What the synthetic tests found; `null` where nobody asked for them.
+    pub synthetic: Option<SyntheticStatus>,
     /// What is installed; `null` where nobody asked for it.
     pub fingerprints: Option<FingerprintsStatus>,
 }

@@ -1,5 +1,7 @@
 //! What is wrong, as the rest of the document says.
 
+use crate::check::LinkState;
+
 use super::document::{Health, Problem, StatusDocument};
 
 /// So many problems a status names.
@@ -14,6 +16,7 @@ pub(super) fn judge(document: &mut StatusDocument) {
     of_configuration(document, &mut problems);
     of_sources(document, &mut problems);
     of_sinks(document, &mut problems);
+    of_synthetic(document, &mut problems);
     of_resources(document, &mut problems);
     problems.truncate(PROBLEMS_MAX);
     document.health = match (problems.is_empty(), document.synced) {
@@ -95,6 +98,21 @@ fn of_sinks(document: &StatusDocument, problems: &mut Vec<Problem>) {
                 "it takes less than what happens: give it more room, or observe less \
                  (--exclude, --depth)",
             ));
+        }
+    }
+}
+
+fn of_synthetic(document: &StatusDocument, problems: &mut Vec<Problem>) {
+    let last = document
+        .synthetic
+        .as_ref()
+        .and_then(|tests| tests.last.as_ref());
+    let Some(last) = last else { return };
+    for link in &last.links {
+        if link.state == LinkState::Failed {
+            let remedy = link.remedy.as_deref().unwrap_or_default();
+            let message = link.detail.clone();
+            problems.push(problem("synthetic", &link.link, message, remedy));
         }
     }
 }

@@ -64,6 +64,7 @@ impl StatusDocument {
             sinks: (sinks.into_iter())
                 .map(|sink| SinkStatus::of(sink, now))
                 .collect(),
+            synthetic: monitor.synthetic(),
             fingerprints: monitor
                 .fingerprint_engine()
                 .as_deref()
