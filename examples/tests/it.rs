@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 #[path = "../controller.rs"]
 #[expect(dead_code, reason = "an example has a main function of its own")]
 mod controller;
+#[path = "../custom_source.rs"]
+#[expect(dead_code, reason = "an example has a main function of its own")]
+mod custom_source;
 #[path = "../print_changes.rs"]
 #[expect(dead_code, reason = "an example has a main function of its own")]
 mod print_changes;
@@ -214,4 +217,48 @@ async fn controller_keeps_an_inventory_of_every_namespace() {
     let both = Box::pin(async { tokio::join!(run, check) });
     let (result, ()) = tokio::time::timeout(DEADLINE, both).await.unwrap();
     result.unwrap();
+}
+
+#[tokio::test]
+async fn a_source_of_ones_own_is_followed_and_what_it_cannot_read_is_not_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inventory");
+    let write = |text: &str| {
+        let next = folder.path().join("next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, &path).unwrap();
+    };
+    write("db alice\nweb bob\n");
+    let source = meshsync::Reflector::new(custom_source::Inventory::new(&path));
+    let mut meshsync = meshsync::MeshSync::builder()
+        .source(source)
+        .build()
+        .unwrap();
+    let (monitor, mut changes) = (meshsync.monitor(), meshsync.changes());
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(meshsync.run(stop.clone().cancelled_owned()));
+    let mut next = async || loop {
+        let change = tokio::time::timeout(DEADLINE, changes.next()).await;
+        let change = change.unwrap().unwrap();
+        if let Some(name) = change.name() {
+            return format!("{} {name}", change.event());
+        }
+    };
+    assert_eq!(
+        (next().await, next().await),
+        ("ADDED db".to_owned(), "ADDED web".to_owned())
+    );
+    write("db carol\nweb bob\n");
+    assert_eq!(next().await, "MODIFIED db");
+    write("db carol\n");
+    assert_eq!(next().await, "DELETED web");
+    std::fs::remove_file(&path).unwrap();
+    eventually("it is away", DEADLINE, async || {
+        monitor.source().state == meshsync::SourceState::BackingOff
+    })
+    .await;
+    write("db carol\nmail dan\n");
+    assert_eq!(next().await, "ADDED mail");
+    stop.cancel();
+    run.await.unwrap().unwrap();
 }

@@ -354,9 +354,9 @@ pub(crate) enum SnapshotFormat {
 /// Which cluster, and what of it.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ClusterArgs {
-    /// What to observe: a cluster as k8s:[?context=NAME&kubeconfig=PATH], or manifests as
-    /// manifests:PATH or manifests:- for standard input. Without it the cluster we run in, else
-    /// $KUBECONFIG, else ~/.kube/config
+    /// What to observe: a cluster as k8s:[?context=NAME&kubeconfig=PATH], a container engine as
+    /// docker:, or manifests as manifests:PATH or manifests:- for standard input. Without it the
+    /// cluster we run in, else $KUBECONFIG, else ~/.kube/config
     #[arg(long, value_name = "URL")]
     pub(crate) source: Option<String>,
     /// Observe only what matches, such as pods, deployments.apps, *.cilium.io, or with conditions on

@@ -122,7 +122,7 @@ pub(crate) const TOOLS: &[Tool] = &[
         version_min: Version::new(4, 0, 0),
         version_args: &["--version"],
         source: Source::Debian("podman"),
-        used_by: "the test that loads the container image into an engine",
+        used_by: "tests that load the image or observe a container engine",
     },
     Tool {
         name: "chromium",

@@ -74,7 +74,7 @@ pub fn diff(
     Ok(())
 }
 
-fn key_of(object: &crate::StoredObject) -> String {
+pub(crate) fn key_of(object: &crate::StoredObject) -> String {
     let group = if object.group.is_empty() {
         String::new()
     } else {
@@ -136,7 +136,7 @@ fn compare(first: &Value, second: &Value, path: &mut String, found: &mut Vec<Str
 }
 
 /// A value fit for a line.
-fn short(value: &Value) -> String {
+pub(crate) fn short(value: &Value) -> String {
     const LETTERS_MAX: usize = 60;
     let text = value.to_string();
     match text.char_indices().nth(LETTERS_MAX) {

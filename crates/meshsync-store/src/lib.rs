@@ -16,6 +16,7 @@
 
 mod browse;
 mod diff;
+mod drift;
 mod error;
 #[cfg(feature = "nats")]
 mod follow;
@@ -28,6 +29,7 @@ mod store;
 
 pub use browse::{Cursor, Detail, Group, Listed, Page, PageQuery, RegionObject, Relative, Within};
 pub use diff::{Difference, diff};
+pub use drift::drift;
 pub use error::StoreError;
 #[cfg(feature = "nats")]
 pub use follow::{Progress, replicate};

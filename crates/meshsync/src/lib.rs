@@ -49,6 +49,7 @@
 //! | `config` | [`Config`]: configuration files | yes |
 //! | `schema` | [`status::schema`]: the JSON schema of the status | no |
 //! | `cel` | expressions in the rules of a [`Selection`] | yes |
+//! | `docker` | [`SourceUrl::Docker`]: container engines as a source | yes |
 //! | `manifests` | [`SourceUrl::Manifests`]: folders of manifests as a source | yes |
 //! | `store` | [`store`]: an embedded database as a sink, and to be asked | yes |
 //! | `k8s-latest` | the newest Kubernetes version `k8s-openapi` knows; without it the program has to choose one | yes |

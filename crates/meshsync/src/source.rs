@@ -11,12 +11,16 @@ use url::Url;
 /// | URL | source |
 /// |---|---|
 /// | `k8s:[?context=NAME&kubeconfig=PATH]` | a Kubernetes cluster |
+/// | `docker:[unix:///PATH]`, `docker:tcp://HOST:PORT[?ca=FILE&cert=FILE&key=FILE]`, `docker:ssh://[USER@]HOST`, `docker:?context=NAME` | a container engine: Docker or Podman |
 /// | `manifests:PATH[?namespace=NAME]`, `manifests:-` | a folder or a file of manifests, standard input |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SourceUrl {
     /// A cluster.
     Cluster(ClusterConfig),
+    /// A container engine.
+    #[cfg(feature = "docker")]
+    Docker(meshsync_sources::DockerUrl),
     /// Manifests.
     #[cfg(feature = "manifests")]
     Manifests(meshsync_sources::ManifestsUrl),
@@ -31,10 +35,8 @@ pub struct SourceUrlError {
 }
 
 /// The forms of a source URL, for messages.
-#[cfg(feature = "manifests")]
-const KNOWN: &str = "k8s:, k8s:?context=NAME&kubeconfig=PATH, manifests:PATH or manifests:-";
-#[cfg(not(feature = "manifests"))]
-const KNOWN: &str = "k8s: or k8s:?context=NAME&kubeconfig=PATH";
+const KNOWN: &str = "k8s:, k8s:?context=NAME&kubeconfig=PATH, docker:, docker:unix:///PATH, \
+    docker:tcp://HOST:PORT, manifests:PATH or manifests:-, as far as they were built in";
 
 impl SourceUrl {
     /// Reads a URL.
@@ -43,14 +45,20 @@ impl SourceUrl {
     ///
     /// When it names no source, or a part of it is wrong.
     pub fn parse(text: &str) -> Result<Self, SourceUrlError> {
+        #[cfg(any(feature = "docker", feature = "manifests"))]
+        let invalid = |problem| SourceUrlError {
+            url: text.to_owned(),
+            problem,
+        };
+        #[cfg(feature = "docker")]
+        if let Some(rest) = text.strip_prefix("docker:") {
+            let url = meshsync_sources::DockerUrl::parse(rest);
+            return url.map(Self::Docker).map_err(invalid);
+        }
         #[cfg(feature = "manifests")]
         if let Some(rest) = text.strip_prefix("manifests:") {
-            return meshsync_sources::ManifestsUrl::parse(rest)
-                .map(Self::Manifests)
-                .map_err(|problem| SourceUrlError {
-                    url: text.to_owned(),
-                    problem,
-                });
+            let url = meshsync_sources::ManifestsUrl::parse(rest);
+            return url.map(Self::Manifests).map_err(invalid);
         }
         parse_source(text).map(Self::Cluster)
     }
@@ -59,6 +67,8 @@ impl SourceUrl {
     pub fn open(self) -> Box<dyn Source> {
         match self {
             Self::Cluster(config) => Box::new(Cluster::new(config)),
+            #[cfg(feature = "docker")]
+            Self::Docker(url) => Box::new(meshsync_sources::docker(url)),
             #[cfg(feature = "manifests")]
             Self::Manifests(url) => Box::new(meshsync_sources::manifests(url)),
         }
@@ -127,7 +137,14 @@ mod tests {
 
     #[test]
     fn anything_else_is_an_error_that_says_what_to_write() {
-        for text in ["", "ftp:", "k8s:?ctx=a", "k8s:?context=", "k8s:/path"] {
+        for text in [
+            "",
+            "ftp:",
+            "docker:nowhere",
+            "k8s:?ctx=a",
+            "k8s:?context=",
+            "k8s:/path",
+        ] {
             let error = SourceUrl::parse(text).unwrap_err().to_string();
             assert!(error.contains("write k8s:"), "{error}");
         }

@@ -75,7 +75,8 @@ pub(crate) struct SqlArgs {
 /// `meshsync diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// What was: store:PATH, or k8s:[?context=NAME&kubeconfig=PATH] for a cluster as it is now
+    /// What was: store:PATH, or a source as it is now, such as k8s:. With manifests:PATH, what is
+    /// stated there is compared with the other in the fields that are stated
     pub(crate) first: String,
     /// What is: the same forms
     pub(crate) second: String,

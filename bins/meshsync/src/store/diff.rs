@@ -23,15 +23,36 @@ pub(crate) async fn diff(args: DiffArgs, log_format: LogFormat) -> Result<(), Fa
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut written = Ok(());
     let mut count = 0_u64;
-    meshsync::store::diff(&first.store, &second.store, &filter, |difference| {
+    let print = |difference| {
         count += 1;
         if written.is_ok() {
             written = writeln!(out, "{difference}");
         }
-    })
-    .map_err(Failure::other)?;
+    };
+    let stated = |url: &str| url.starts_with("manifests:");
+    let unstated = match (stated(&args.first), stated(&args.second)) {
+        (true, false) => {
+            let drift = meshsync::store::drift(&first.store, &second.store, &filter, print);
+            Some(drift.map_err(Failure::other)?)
+        }
+        (false, true) => {
+            return Err(Failure::configuration(anyhow::anyhow!(
+                "what is stated comes first: meshsync diff {} {}",
+                args.second,
+                args.first
+            )));
+        }
+        _ => {
+            meshsync::store::diff(&first.store, &second.store, &filter, print)
+                .map_err(Failure::other)?;
+            None
+        }
+    };
     output::finish(written.and_then(|()| out.flush()))?;
     eprintln!("{count} differences");
+    if let Some(unstated) = unstated {
+        eprintln!("{unstated} objects that the manifests do not state");
+    }
     Ok(())
 }
 
@@ -70,10 +91,14 @@ impl Side {
         };
         let none = Endpoints::default();
         // When it has stopped, everything is written.
+        let source = meshsync.monitor();
         let running = pipeline::run(meshsync, none, None, stop);
         tokio::select! {
             result = running => result?,
             () = synced => {}
+        }
+        for problem in source.source().problems {
+            eprintln!("not compared: {problem}");
         }
         let store = Store::open_to_read(&path).map_err(Failure::other)?;
         Ok(Self {

@@ -31,7 +31,8 @@ impl Subject {
             | ("apps.openshift.io", "DeploymentConfig")
             | ("argoproj.io", "Rollout") => Self::Workload,
             ("batch", "CronJob") => Self::CronJob,
-            ("", "Pod") => Self::Pod,
+            // Containers of an engine have the form of a pod's.
+            ("", "Pod") | ("engine.meshsync.meshery.io", "Container") => Self::Pod,
             ("", "Service") => Self::Service,
             ("", "ServiceAccount") => Self::Account,
             ("", "ConfigMap") => Self::ConfigMap,

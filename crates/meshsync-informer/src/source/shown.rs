@@ -84,7 +84,7 @@ impl<'r> Shown<'r> {
     /// Of a resource there are only these objects: what else was known is gone,
     /// before anything new is shown. For a list that knows all names at once.
     pub fn only(&mut self, resource: &Resource, mut is_there: impl FnMut(ObjectRef<'_>) -> bool) {
-        if self.mode == Mode::Pass {
+        if self.mode != Mode::Reading {
             self.rows.only(resource, &mut is_there);
         }
     }

@@ -7,6 +7,8 @@
 
 mod cluster;
 mod debts;
+#[cfg(all(unix, feature = "docker"))]
+mod docker;
 mod e2e;
 mod faults;
 mod fingerprints;
@@ -17,7 +19,11 @@ mod manifests;
 mod nats;
 mod outbox;
 mod permissions;
+#[cfg(all(unix, feature = "docker"))]
+mod podman;
 mod reconfigure;
+#[cfg(all(unix, feature = "docker"))]
+mod scripted;
 mod selecting;
 mod source;
 

@@ -89,6 +89,18 @@ impl Observed {
         assert_eq!(self.events(), expected);
     }
 
+    /// The same of one resource.
+    pub(crate) async fn saw_of(&self, plural: &str, expected: &[&str]) {
+        let of = || {
+            let mut events = self.events();
+            events.retain(|event| event.split(' ').nth(1) == Some(plural));
+            events
+        };
+        let enough = async || (of().len() >= expected.len()).then_some(());
+        eventually(&format!("{expected:?}"), DEADLINE, enough).await;
+        assert_eq!(of(), expected);
+    }
+
     /// Waits until the status of the source holds.
     pub(crate) async fn status(
         &self,
