@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use meshsync::check::CanaryMode;
 use meshsync::{
-    Fidelity, LabelSelector, ListenAddr, Managed, OptOut, Preset, Ready, Rule, Secrets,
+    Fidelity, LabelSelector, ListenAddr, Managed, OptOut, Pattern, Preset, Ready, Secrets,
     SubjectPattern, TierRule,
 };
 
@@ -156,8 +156,51 @@ pub(crate) enum ConfigCommand {
     /// Say whether a file can be used, or everything that is wrong with it
     Check {
         /// The file, as for `meshsync run --config`
+        #[arg(default_value = "meshsync.yaml")]
         file: PathBuf,
     },
+    /// Write the JSON schema of configuration files, for editors
+    Schema,
+    /// Write the configuration that `meshsync run` with the same options has, and where each value
+    /// comes from
+    Show(Box<ShowArgs>),
+    /// Say which rule decides whether a resource, or an object of it, is observed, and how deep
+    Explain(Box<ExplainArgs>),
+}
+
+/// `meshsync config show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The file, as for `meshsync run --config`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) sinks: SinkArgs,
+    #[command(flatten)]
+    pub(crate) endpoints: EndpointArgs,
+    /// As for `meshsync run`
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) verify_interval: Option<Duration>,
+}
+
+/// `meshsync config explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The resource, such as pods or deployments.apps
+    pub(crate) resource: Pattern,
+    /// Objects of this namespace
+    #[arg(short = 'n', long = "in", value_name = "NAME")]
+    pub(crate) of_namespace: Option<String>,
+    /// The object of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The file, as for `meshsync run --config`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
 }
 
 /// `meshsync run`.
@@ -186,6 +229,10 @@ pub(crate) struct RunArgs {
     /// like others, and a part of /status
     #[arg(long)]
     pub(crate) fingerprints: bool,
+    /// Observe the custom resources of a product whole for so long after it was last found to be
+    /// installed [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) deep_hold: Option<Duration>,
     /// As --fingerprints, with the rules of this folder too; they replace others of the same id. It
     /// is read again when something in it changes
     #[arg(long, value_name = "DIR")]
@@ -362,14 +409,14 @@ pub(crate) struct ClusterArgs {
     /// Observe only what matches, such as pods, deployments.apps, *.cilium.io, or with conditions on
     /// objects 'pods@team-* labels=app=web' (repeatable)
     #[arg(long, value_name = "RULE")]
-    pub(crate) include: Vec<Rule>,
+    pub(crate) include: Vec<String>,
     /// Observe nothing that matches; wins over --include and --also (repeatable)
     #[arg(long, value_name = "RULE")]
-    pub(crate) exclude: Vec<Rule>,
+    pub(crate) exclude: Vec<String>,
     /// Observe these on top of the others, such as events, which are left out by default
     /// (repeatable)
     #[arg(long, value_name = "RULE")]
-    pub(crate) also: Vec<Rule>,
+    pub(crate) also: Vec<String>,
     /// Observe only objects of namespaces of this name or glob, and those of no namespace
     /// (repeatable)
     #[arg(long, value_name = "NAME")]

@@ -11,20 +11,46 @@ use crate::cli::{ClusterArgs, ConfigCommand};
 use crate::failure::Failure;
 use crate::settings;
 
+mod show;
+
 /// How often a file is looked at: a few kB each time, and it need not be a kind
 /// of file system that tells of changes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Says whether a file can be used.
-pub(crate) fn config(command: ConfigCommand) -> Result<(), Failure> {
-    let ConfigCommand::Check { file } = command;
-    read(&file)?;
-    println!("{}: OK", file.display());
-    Ok(())
+/// Works with what is configured.
+pub(crate) async fn config(command: ConfigCommand) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Check { file } => {
+            read_file(&file)?;
+            println!("{}: OK", file.display());
+            Ok(())
+        }
+        ConfigCommand::Schema => {
+            println!("{:#}", Config::schema());
+            Ok(())
+        }
+        ConfigCommand::Show(args) => show::show(&args),
+        ConfigCommand::Explain(args) => show::explain(*args).await,
+    }
+}
+
+/// What the environment and a file say, the environment first.
+pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
+    let environment = environment()?;
+    match file {
+        Some(file) => Ok(environment.over(&read_file(file)?)),
+        None => Ok(environment),
+    }
+}
+
+/// What the environment says.
+pub(crate) fn environment() -> Result<Config, Failure> {
+    let variable = |name: &str| std::env::var(name).ok();
+    Config::from_variables(variable).map_err(Failure::configuration)
 }
 
 /// Reads a configuration file.
-pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
+pub(crate) fn read_file(file: &Path) -> Result<Config, Failure> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("failed to read the configuration file {name}"))
@@ -57,6 +83,7 @@ pub(crate) async fn follow(
         let next = Config::parse(&now, &source).map_err(Failure::configuration);
         text = Some(now);
         let selection = next.and_then(|next| {
+            let next = environment()?.over(&next);
             let selection = settings::selection(args, &next)?;
             if next.needs_restart(&known) {
                 tracing::warn!(

@@ -80,6 +80,6 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Tail(args) => store::tail(args, cli.log_format).await,
         Command::Flush(args) => store::flush(args).await,
         Command::History(args) => store::history(args).await,
-        Command::Config(command) => config::config(command),
+        Command::Config(command) => config::config(command).await,
     }
 }

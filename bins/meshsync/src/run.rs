@@ -15,13 +15,13 @@ use crate::{config, fingerprint, pipeline, settings, signals};
 pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Failure> {
     logging::start(log_format, "info", None)?;
     let stop = signals::stop_token(args.stop.stop_after)?;
-    let file = match &args.config {
-        Some(path) => config::read(path)?,
-        None => Config::default(),
-    };
+    let file = config::read(args.config.as_deref())?;
     let mut builder = settings::cluster(&args.cluster, &file)?;
     if let Some(interval) = args.verify_interval.or(file.verify_interval) {
         builder = builder.verify_interval(interval);
+    }
+    if let Some(hold) = args.deep_hold {
+        builder = builder.deep_hold(hold);
     }
     let folder = args.rules.as_deref();
     if args.fingerprints || folder.is_some() {

@@ -8,10 +8,13 @@ use meshsync::check::CheckOptions;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
     Builder, ClusterConfig, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync,
-    NamespaceSelection, RequestOptions, Secrets, Selection, parse_source,
+    NamespaceSelection, OptOut, Preset, RequestOptions, Rule, RuleError, Secrets, Selection,
+    parse_source,
 };
 
-use crate::cli::{CanaryArgs, ClusterArgs, EndpointArgs, SinkArgs};
+use serde_json::json;
+
+use crate::cli::{CanaryArgs, ClusterArgs, EndpointArgs, ShowArgs, SinkArgs};
 use crate::failure::Failure;
 use crate::web::Page;
 
@@ -203,6 +206,88 @@ pub(crate) fn redaction(value: Option<&str>) -> Option<Secrets> {
     })
 }
 
+/// What the command line says, as a file would say it.
+pub(crate) fn flags(args: &ShowArgs) -> Result<Config, Failure> {
+    let ShowArgs {
+        config: _,
+        cluster,
+        sinks,
+        endpoints,
+        verify_interval,
+    } = args;
+    let addr = |addr: Option<ListenAddr>| {
+        let addr = addr.map(ListenAddr::addr);
+        addr.map(|addr| addr.map_or_else(|| "none".to_owned(), |addr| addr.to_string()))
+    };
+    let tiers: Vec<String> = cluster.tiers.iter().map(ToString::to_string).collect();
+    let name = |name: Option<&dyn std::fmt::Debug>| name.map(|it| format!("{it:?}").to_lowercase());
+    let interval = verify_interval.and_then(|it| jiff::SignedDuration::try_from(it).ok());
+    let said = json!({
+        "adminAddr": addr(endpoints.admin_addr),
+        "also": cluster.also,
+        "clusterId": cluster.cluster_id,
+        "depth": cluster.depth.map(Preset::as_str),
+        "exclude": cluster.exclude,
+        "include": cluster.include,
+        "mesheryWire": name(sinks.meshery_wire.as_ref().map(|it| it as _)),
+        "namespaceLabels": cluster.namespace_labels.as_ref().map(ToString::to_string),
+        "namespaces": cluster.namespace,
+        "optOut": cluster.opt_out.map(OptOut::as_str),
+        "probesAddr": addr(endpoints.probes_addr),
+        "secrets": name(cluster.secrets.as_ref().map(|it| it as _)),
+        "sinks": sinks.urls,
+        "source": cluster.source,
+        "tiers": tiers,
+        "verifyInterval": interval.map(|it| format!("{it:#}")),
+    });
+    document(said, "the command line")
+}
+
+/// What [`REDACT_SECRETS`] says.
+pub(crate) fn redact_variable() -> Result<Config, Failure> {
+    let secrets = redaction(std::env::var(REDACT_SECRETS).ok().as_deref());
+    let secrets = secrets.map(|secrets| match secrets {
+        Secrets::Plain => "plain",
+        Secrets::Redacted => "redacted",
+    });
+    document(json!({ "secrets": secrets }), REDACT_SECRETS)
+}
+
+/// What [`BROKER_URL`] says.
+pub(crate) fn broker_variable() -> Result<Config, Failure> {
+    let url = std::env::var(BROKER_URL).unwrap_or_default();
+    let url = Some(url.trim()).filter(|url| !url.is_empty());
+    let sinks: Vec<&str> = url.into_iter().collect();
+    document(json!({ "sinks": sinks }), BROKER_URL)
+}
+
+/// What holds where nobody says anything.
+pub(crate) fn defaults() -> Result<Config, Failure> {
+    let said = json!({
+        "adminAddr": format!("127.0.0.1:{ADMIN_PORT}"),
+        "depth": Preset::default().as_str(),
+        "mesheryWire": "corrected",
+        "optOut": OptOut::default().as_str(),
+        "outboxBytes": MeshSync::OUTBOX_BYTES,
+        "probesAddr": format!("0.0.0.0:{PROBES_PORT}"),
+        "secrets": "redacted",
+        "sinks": ["stdout:"],
+        "source": "k8s:",
+    });
+    document(said, "the defaults")
+}
+
+/// A configuration of what is not null or empty in a document.
+fn document(mut said: serde_json::Value, name: &str) -> Result<Config, Failure> {
+    if let Some(members) = said.as_object_mut() {
+        members.retain(|_, value| {
+            !value.is_null() && value.as_array().is_none_or(|it| !it.is_empty())
+        });
+    }
+    // JSON is YAML.
+    Config::parse(&said.to_string(), name).map_err(Failure::configuration)
+}
+
 /// Each list of the command line takes the place of the file's.
 pub(crate) fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
     let mut namespaces = if args.namespace.is_empty() {
@@ -217,18 +302,31 @@ pub(crate) fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, 
         namespaces = namespaces.labelled(labels.clone());
     }
     Ok(Selection {
-        include: list(&args.include, &file.include),
-        exclude: list(&args.exclude, &file.exclude),
-        also: list(&args.also, &file.also),
+        include: rules("--include", &args.include, &file.include)?,
+        exclude: rules("--exclude", &args.exclude, &file.exclude)?,
+        also: rules("--also", &args.also, &file.also)?,
         namespaces,
         managed: args.managed.map(Into::into).unwrap_or_default(),
         depth: Depth {
             preset: args.depth.or(file.depth).unwrap_or_default(),
             rules: list(&args.tiers, &file.tiers),
+            ..Depth::default()
         },
         opt_out: args.opt_out.or(file.opt_out).unwrap_or_default(),
         ..Selection::default()
     })
+}
+
+fn rules(flag: &str, flags: &[String], file: &[Rule]) -> Result<Vec<Rule>, Failure> {
+    if flags.is_empty() {
+        return Ok(file.to_vec());
+    }
+    flags
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, RuleError>>()
+        .with_context(|| format!("failed to use {flag}"))
+        .map_err(Failure::configuration)
 }
 
 fn list<T: Clone>(flags: &[T], file: &[T]) -> Vec<T> {
@@ -261,7 +359,7 @@ mod tests {
         )
         .unwrap();
         let args = ClusterArgs {
-            include: vec!["services".parse().unwrap()],
+            include: vec!["services".into()],
             cluster_id: Some("flag".into()),
             ..ClusterArgs::default()
         };

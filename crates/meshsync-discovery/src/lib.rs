@@ -54,7 +54,7 @@ pub use rbac::{Grants, Manifests, Place, Subject};
 pub use selection::{
     Because, Candidate, Decision, Depth, EventRule, Events, Expression, ExpressionError,
     FieldSelector, FieldSelectorError, IGNORE, LabelSelector, LabelSelectorError, Managed,
-    NamespaceError, NamespaceSelection, Namespaces, OptOut, OptOutError, Pattern, PatternError,
-    PatternProblem, Preset, PresetError, Pushed, Reason, ResourceDepth, Rule, RuleError, Selection,
-    Step, TierRule, TierRuleError, Verdict, View,
+    NamespaceError, NamespaceSelection, Namespaces, Opened, OptOut, OptOutError, Pattern,
+    PatternError, PatternProblem, Preset, PresetError, Pushed, Reason, ResourceDepth, Rule,
+    RuleError, Selection, Step, TierRule, TierRuleError, Verdict, View,
 };

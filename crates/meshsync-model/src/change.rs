@@ -14,6 +14,8 @@ pub enum Tier {
     Presence,
     /// The whole object.
     Detail,
+    /// The whole object, since it belongs to a product that is installed.
+    Deep,
 }
 
 impl Tier {
@@ -22,12 +24,13 @@ impl Tier {
         match self {
             Self::Presence => "presence",
             Self::Detail => "detail",
+            Self::Deep => "deep",
         }
     }
 
     /// The tier of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Presence, Self::Detail]
+        [Self::Presence, Self::Detail, Self::Deep]
             .into_iter()
             .find(|tier| tier.as_str() == name)
     }

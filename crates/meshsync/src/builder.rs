@@ -15,6 +15,7 @@ use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
 use crate::changes::Changes;
+use crate::compose::Composer;
 use crate::fingerprints::{FingerprintChange, Fingerprints, Listener};
 use crate::handle::Handle;
 use crate::monitor::Monitor;
@@ -54,6 +55,7 @@ pub struct Builder {
     pub(crate) fingerprint_listener: Option<Listener>,
     pub(crate) timing: Timing,
     pub(crate) verify_interval: Option<Duration>,
+    pub(crate) deep_hold: Duration,
     pub(crate) follow_resource: bool,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) patient: bool,
@@ -103,6 +105,9 @@ pub enum BuildError {
     Rules(#[from] CatalogError),
 }
 
+/// A product's custom resources are observed in full for so long after its last verdict.
+const DEEP_HOLD: Duration = Duration::from_secs(5 * 60);
+
 const OUTBOX_BYTES_MIN: usize = 64 << 10;
 
 impl Default for Builder {
@@ -121,6 +126,7 @@ impl Default for Builder {
             fingerprint_listener: None,
             timing: Timing::default(),
             verify_interval: None,
+            deep_hold: DEEP_HOLD,
             follow_resource: false,
             state_dir: None,
             patient: false,
@@ -235,6 +241,15 @@ impl Builder {
         self
     }
 
+    /// For how long the custom resources of a product are still observed in full when
+    /// nothing says any more that it is installed, so that a verdict that flaps flaps no
+    /// watch. Default: 5 minutes. See [`Depth::opened`](crate::Depth::opened).
+    #[must_use]
+    pub fn deep_hold(mut self, hold: Duration) -> Self {
+        self.deep_hold = hold;
+        self
+    }
+
     /// How long what may take on the way from the API server. The defaults are for
     /// real clusters; tests of faults take shorter times.
     #[must_use]
@@ -345,6 +360,7 @@ impl Builder {
         let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
         let (control, controlled) = Control::new(self.selection.clone());
         Ok(MeshSync {
+            composer: Composer::new(control.clone()),
             monitor: Monitor::new(outlets, self.secrets, prints),
             builder: self,
             control,
@@ -358,6 +374,7 @@ pub struct MeshSync {
     builder: Builder,
     monitor: Monitor,
     control: Control,
+    composer: Composer,
     controlled: Controlled,
 }
 
@@ -368,6 +385,9 @@ impl std::fmt::Debug for MeshSync {
 }
 
 impl MeshSync {
+    /// Bytes that wait for each sink at most, unless told otherwise.
+    pub const OUTBOX_BYTES: usize = OUTBOX_BYTES;
+
     /// Begins a description.
     pub fn builder() -> Builder {
         Builder::default()
@@ -394,7 +414,7 @@ impl MeshSync {
             secrets, fidelity, ..
         } = self.builder;
         Handle::new(
-            self.control.clone(),
+            (self.control.clone(), self.composer.clone()),
             self.monitor.clone(),
             secrets,
             fidelity,

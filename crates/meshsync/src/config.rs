@@ -2,9 +2,12 @@
 //! out.
 
 mod document;
+mod entries;
 mod error;
 mod listen;
 mod resolve;
+mod schema;
+mod variables;
 
 pub use error::{ConfigError, ConfigProblem};
 pub use listen::{ListenAddr, ListenAddrError};

@@ -4,6 +4,7 @@
 //! the engine, under a short lock. One task works verdicts out, at most once a
 //! second, and tells sinks what changed.
 
+mod deep;
 mod tell;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,8 @@ use meshsync_informer::Reader;
 use meshsync_model::{ContentHash, Context, EventType, Object, ObjectRef, Resource};
 use tokio::sync::Notify;
 
-pub(crate) use self::tell::{Listener, tell};
+pub(crate) use self::deep::Deep;
+pub(crate) use self::tell::{Ears, Listener, tell};
 
 /// A fingerprint that appeared, changed or went.
 #[derive(Clone, Debug)]

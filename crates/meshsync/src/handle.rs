@@ -10,6 +10,7 @@ use meshsync_model::Secrets;
 use meshsync_model::wire::meshery::Fidelity;
 use tokio::sync::mpsc;
 
+use crate::compose::Composer;
 use crate::fingerprints::Fingerprints;
 use crate::meshery::ConfigurationStatus;
 use crate::monitor::Monitor;
@@ -35,6 +36,7 @@ use crate::replay::{Form, Replay};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
+    composer: Composer,
     control: Control,
     monitor: Monitor,
     secrets: Secrets,
@@ -69,8 +71,8 @@ pub enum RulesError {
 }
 
 impl Handle {
-    pub(crate) fn control(&self) -> &Control {
-        &self.control
+    pub(crate) fn composer(&self) -> &Composer {
+        &self.composer
     }
 
     pub(crate) fn monitor(&self) -> &Monitor {
@@ -78,12 +80,13 @@ impl Handle {
     }
 
     pub(crate) fn new(
-        control: Control,
+        (control, composer): (Control, Composer),
         monitor: Monitor,
         secrets: Secrets,
         fidelity: Fidelity,
     ) -> Self {
         Self {
+            composer,
             control,
             monitor,
             secrets,
@@ -93,7 +96,7 @@ impl Handle {
 
     /// What is selected now.
     pub fn selection(&self) -> Arc<Selection> {
-        self.control.selection()
+        self.composer.selected()
     }
 
     /// Selects something else. Only what it changes is touched: what is no
@@ -101,7 +104,7 @@ impl Handle {
     /// added, and every other watch goes on undisturbed. Of several in quick
     /// succession the last one counts.
     pub fn reconfigure(&self, selection: Selection) {
-        self.control.reconfigure(selection);
+        self.composer.select(selection);
     }
 
     /// Puts in force what a configuration called `source` says, as

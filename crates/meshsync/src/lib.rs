@@ -67,9 +67,11 @@ mod admin;
 mod builder;
 mod changes;
 pub mod check;
+mod compose;
 #[cfg(feature = "config")]
 mod config;
 mod dispatch;
+mod explain;
 mod fingerprints;
 mod full_sync;
 mod handle;
@@ -94,6 +96,7 @@ pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
 #[cfg(feature = "config")]
 pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError, SinkUrl};
+pub use explain::{ExplainError, Explanation, Question, explain};
 pub use fingerprints::FingerprintChange;
 pub use handle::{Handle, Replaying, RulesError};
 #[cfg(feature = "nats")]
@@ -121,9 +124,9 @@ pub use meshsync_broker::{
 };
 pub use meshsync_discovery::{
     Because, Candidate, Catalog, Decision, Depth, EventRule, Events, Grants, IGNORE, LabelSelector,
-    LabelSelectorError, Managed, NamespaceSelection, Namespaces, OptOut, Pattern, PatternError,
-    Place, Preset, PresetError, Rule, RuleError, Selection, Subject, TierRule, TierRuleError,
-    Verdict, View, WatchPlan,
+    LabelSelectorError, Managed, NamespaceSelection, Namespaces, Opened, OptOut, Pattern,
+    PatternError, Place, Preset, PresetError, Rule, RuleError, Selection, Subject, TierRule,
+    TierRuleError, Verdict, View, WatchPlan,
 };
 pub use meshsync_fingerprint as fingerprint;
 pub use meshsync_informer::ConfigError as ClusterConfigError;

@@ -27,13 +27,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::builder::{BuildError, Builder};
 use crate::dispatch::Dispatcher;
-use crate::fingerprints::{self, Fingerprints};
+use crate::fingerprints::{self, Deep, Ears, Fingerprints};
 use crate::full_sync;
 use crate::handle::Handle;
 use crate::meshery::live::Live;
 #[cfg(feature = "nats")]
 use crate::meshery::requests;
-use crate::monitor::Monitor;
 use crate::outlets::Outlets;
 use crate::state_dir;
 
@@ -133,7 +132,7 @@ async fn pipeline(
     }
     let live = builder
         .follow_resource
-        .then(|| Live::new(handle.control().clone(), monitor.configuration_cell()));
+        .then(|| Live::new(handle.composer().clone(), monitor.configuration_cell()));
     let (source, scope) = tokio::select! {
         () = &mut stop => return Ok(()),
         reached = reach(&mut builder, live.as_ref(), reached) => reached?,
@@ -156,7 +155,7 @@ async fn pipeline(
         controlled,
         remembered,
     };
-    let result = observe(builder, lane, monitor, &mut sinks, stop).await;
+    let result = observe(builder, lane, handle, &mut sinks, stop).await;
 
     outlets.close();
     let drained =
@@ -293,10 +292,12 @@ fn start_sinks(
 async fn observe(
     mut builder: Builder,
     lane: Lane,
-    monitor: &Monitor,
+    handle: &Handle,
     sinks: &mut Sinks,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    let monitor = handle.monitor();
+    let composer = handle.composer();
     let halt = CancellationToken::new();
     let planned = CancellationToken::new();
     let announce = {
@@ -317,11 +318,15 @@ async fn observe(
         let prints = monitor.fingerprint_engine();
         let (board, outlets) = (Arc::clone(monitor.board()), monitor.outlets());
         let (scope, planned) = (lane.scope.clone(), planned.clone());
-        let listener = builder.fingerprint_listener.take();
+        let ears = Ears {
+            listener: builder.fingerprint_listener.take(),
+            deep: Deep::new(builder.deep_hold),
+            composer: composer.clone(),
+        };
         async move {
             planned.cancelled().await;
             if let Some(prints) = prints {
-                fingerprints::tell(prints, board, outlets, scope, listener).await;
+                fingerprints::tell(prints, board, outlets, scope, ears).await;
             }
             std::future::pending::<()>().await;
         }

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use meshsync::model::Index;
-use meshsync::{Batch, BoxFuture, Config, Endpoints, EventType, Published, Sink, SinkError, Wire};
+use meshsync::{Batch, BoxFuture, Endpoints, EventType, Published, Sink, SinkError, Wire};
 use meshsync_fingerprint::Engine;
 
 use crate::cli::ClusterArgs;
 use crate::failure::Failure;
-use crate::{pipeline, settings, signals};
+use crate::{config, pipeline, settings, signals};
 
 /// Gives the engine everything a cluster has.
 pub(super) async fn observe(engine: Engine, args: &ClusterArgs) -> Result<Engine, Failure> {
@@ -18,7 +18,7 @@ pub(super) async fn observe(engine: Engine, args: &ClusterArgs) -> Result<Engine
         engine: Arc::clone(&engine),
         index: Index::new(),
     };
-    let meshsync = settings::cluster(args, &Config::default())?
+    let meshsync = settings::cluster(args, &config::read(None)?)?
         .sink(sink)
         .build()
         .map_err(Failure::configuration)?;

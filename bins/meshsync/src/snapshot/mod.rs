@@ -11,14 +11,14 @@ mod write;
 
 use std::time::Instant;
 
-use meshsync::{Config, Endpoints, ListenAddr, Wire};
+use meshsync::{Endpoints, ListenAddr, Wire};
 
 use self::output::Output;
 use self::spool::Spool;
 use crate::cli::{SnapshotArgs, SnapshotFormat};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
-use crate::{pipeline, settings, signals};
+use crate::{config, pipeline, settings, signals};
 
 /// Takes a snapshot.
 pub(crate) async fn snapshot(args: SnapshotArgs, log_format: LogFormat) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ pub(crate) async fn snapshot(args: SnapshotArgs, log_format: LogFormat) -> Resul
         SnapshotFormat::Manifests => Wire::Object,
     };
     let (sink, spool) = Spool::create(wire, output.dir()).map_err(Failure::other)?;
-    let meshsync = settings::cluster(&args.cluster, &Config::default())?
+    let meshsync = settings::cluster(&args.cluster, &config::read(None)?)?
         .sink(sink)
         .build()
         .map_err(Failure::configuration)?;

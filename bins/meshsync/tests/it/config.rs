@@ -102,3 +102,151 @@ async fn a_file_that_changes_is_in_force_at_once_and_one_that_is_wrong_changes_n
     line_with(&mut stdout, r#""kind":"Secret""#).await;
     child.kill().await.unwrap();
 }
+
+/// A command whose environment says nothing but `variables`.
+fn command(args: &[&str], variables: &[(&str, &str)]) -> tokio::process::Command {
+    let mut command = meshsync(args);
+    command.env_remove("BROKER_URL");
+    command.envs(variables.iter().copied());
+    command
+}
+
+#[tokio::test]
+async fn the_configuration_is_shown_with_the_origin_of_each_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meshsync.yaml");
+    let text = "sinks: ['nats://user:pass@h:4222']\ndepth: standard\ninclude: [pods]\ntiers: ['pods=detail']\n";
+    std::fs::write(&path, text).unwrap();
+    let file = path.to_str().unwrap();
+    let args = [
+        "config",
+        "show",
+        "--config",
+        file,
+        "--include",
+        "pods@shop name=a",
+    ];
+    let variables = [
+        ("MESHSYNC_DEPTH", "presence"),
+        ("MESHSYNC_INCLUDE", "nodes"),
+    ];
+    let shown = ended(command(&args, &variables)).await;
+    shown.assert_code(0);
+    for line in [
+        "include: [\"pods@shop name=a\"] # flag",
+        "depth: \"presence\" # environment",
+        "tiers: [\"pods=detail\"] # file",
+        "secrets: \"redacted\" # default",
+    ] {
+        assert!(
+            shown.stdout.lines().any(|it| it == line),
+            "{line}: {}",
+            shown.stdout
+        );
+    }
+    assert!(!shown.stdout.contains("pass"), "{}", shown.stdout);
+    // It is a file that says the same.
+    let again = dir.path().join("again.yaml");
+    std::fs::write(&again, &shown.stdout).unwrap();
+    let checked = ended(meshsync(&["config", "check", again.to_str().unwrap()])).await;
+    checked.assert_code(0);
+    let wrong = ended(command(&["config", "show"], &[("MESHSYNC_DEPTH", "deep")])).await;
+    wrong.assert_code(78);
+    wrong.assert_says(&["$MESHSYNC_DEPTH: \"deep\" is no depth"]);
+}
+
+#[tokio::test]
+async fn the_schema_takes_what_is_read_and_refuses_what_is_not() {
+    let schema = ended(meshsync(&["config", "schema"])).await;
+    schema.assert_code(0);
+    let schema: serde_json::Value = serde_json::from_str(&schema.stdout).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let check = |value: serde_json::Value, expected: bool| {
+        assert_eq!(schema.is_valid(&value), expected, "{value}");
+    };
+    check(serde_json::json!(null), true);
+    check(
+        serde_json::json!({"include": ["pods@shop labels=a=b"], "depth": "standard", "outboxBytes": 65536}),
+        true,
+    );
+    for value in [
+        serde_json::json!({"includes": []}),
+        serde_json::json!({"depth": "deep"}),
+        serde_json::json!({"sinks": "stdout:"}),
+        serde_json::json!([]),
+    ] {
+        check(value, false);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_says_which_rule_decided() {
+    let cluster = Cluster::start(60).await;
+    cluster
+        .sim
+        .apply(serde_json::json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "quiet", "namespace": "default",
+                "annotations": {"meshsync.io/ignore": "true"}},
+        }))
+        .unwrap();
+    let explain = async |args: &[&str], expected: &[&str]| {
+        let source = cluster.source();
+        let mut all = vec!["config", "explain", "--source", &source];
+        all.extend(args);
+        let ended = ended(meshsync(&all)).await;
+        ended.assert_code(0);
+        for text in expected {
+            assert!(
+                ended.stdout.contains(text),
+                "{args:?}: {text}: {}",
+                ended.stdout
+            );
+        }
+    };
+    explain(
+        &["pods"],
+        &[
+            "resource  observed: it can be listed and watched",
+            "tier      detail",
+        ],
+    )
+    .await;
+    explain(&["leases"], &["not observed: left out by default"]).await;
+    explain(
+        &[
+            "po",
+            "-n",
+            "default",
+            "--exclude",
+            "*@def*",
+            "--tier",
+            "pods@default=presence",
+        ],
+        &[
+            "object    not selected: excluded by \"*@def*\"",
+            "presence: rule \"pods@default=presence\"",
+        ],
+    )
+    .await;
+    explain(
+        &["configmaps", "-n", "default", "--name", "quiet"],
+        &["not selected: it has the annotation meshsync.io/ignore"],
+    )
+    .await;
+    explain(
+        &["pods", "-n", "default", "--include", "pods labels=a=b"],
+        &[
+            "depends on the object: rule \"pods labels=a=b\"",
+            "asked with labelSelector=a=b",
+        ],
+    )
+    .await;
+    let source = cluster.source();
+    let nothing = ended(meshsync(&[
+        "config", "explain", "--source", &source, "pdos",
+    ]))
+    .await;
+    nothing.assert_code(1);
+    nothing.assert_says(&["\"pdos\" is nothing this cluster serves"]);
+}

@@ -92,9 +92,9 @@ async fn what_was_told_and_cannot_work_is_configuration() {
     )
     .await;
     check(
-        &["run", "--namespace", "team-*"],
+        &["run", "--namespace", "Team"],
         78,
-        &["\"team-*\" cannot be a namespace"],
+        &["\"Team\" cannot be a namespace"],
     )
     .await;
     check(&["run", "--cluster-id", ""], 78, &["--cluster-id is empty"]).await;

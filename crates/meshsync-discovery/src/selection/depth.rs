@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use globset::GlobMatcher;
 use meshsync_model::{Resource, Tier};
 use thiserror::Error;
 
-use super::{Pattern, PatternError, grammar};
+use super::rule::NameGlob;
+use super::{Pattern, PatternError};
 
 /// How much of each object is observed: the first rule that matches, else what the preset says.
 ///
@@ -17,6 +17,7 @@ use super::{Pattern, PatternError, grammar};
 /// let depth = Depth {
 ///     preset: Preset::Full,
 ///     rules: vec!["pods@kube-*=presence".parse()?],
+///     ..Depth::default()
 /// };
 /// let pods = depth.of(&Resource::new(Gvk::new("", "v1", "Pod"), "pods", true));
 /// assert_eq!(pods.tier(Some("kube-system")), Tier::Presence);
@@ -29,6 +30,18 @@ pub struct Depth {
     pub preset: Preset,
     /// In order: the first that matches decides.
     pub rules: Vec<TierRule>,
+    /// Products that are installed: their own custom resources are observed in full where no rule
+    /// of the resource says otherwise, or as a rule of the product says.
+    pub opened: Vec<Opened>,
+}
+
+/// A product that is installed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Its id.
+    pub product: String,
+    /// Its own custom resources, as `plural.group`.
+    pub resources: Vec<String>,
 }
 
 /// How deep everything is observed that no rule speaks of.
@@ -120,29 +133,27 @@ pub struct PresetError(String);
 /// The tier of the resources that a pattern matches, everywhere or in some namespaces.
 ///
 /// Written `PATTERN=TIER` or `PATTERN@NAMESPACE=TIER`, where `NAMESPACE` may be a glob:
-/// `secrets=presence`, `pods@kube-*=presence`, `*.cilium.io=detail`.
+/// `secrets=presence`, `pods@kube-*=presence`, `*.cilium.io=detail`. `product:ID=TIER`, where `ID`
+/// may be a glob, is the tier of the custom resources of a product once it is known to be installed;
+/// without such a rule it is [`Tier::Deep`].
 #[derive(Clone, Debug)]
 pub struct TierRule {
-    pattern: Pattern,
-    namespaces: Option<(String, GlobMatcher)>,
+    target: Target,
     tier: Tier,
 }
 
-impl TierRule {
-    /// The resources it speaks of.
-    pub fn pattern(&self) -> &Pattern {
-        &self.pattern
-    }
-
-    fn namespace_glob(&self) -> Option<&str> {
-        self.namespaces.as_ref().map(|(text, _)| text.as_str())
-    }
+#[derive(Clone, Debug)]
+enum Target {
+    Resources {
+        pattern: Box<Pattern>,
+        namespaces: Option<NameGlob>,
+    },
+    Product(NameGlob),
 }
 
 impl PartialEq for TierRule {
     fn eq(&self, other: &Self) -> bool {
-        (&self.pattern, self.namespace_glob(), self.tier)
-            == (&other.pattern, other.namespace_glob(), other.tier)
+        self.to_string() == other.to_string()
     }
 }
 
@@ -150,13 +161,24 @@ impl Eq for TierRule {}
 
 impl fmt::Display for TierRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.pattern)?;
-        if let Some(namespaces) = self.namespace_glob() {
-            write!(f, "@{namespaces}")?;
+        match &self.target {
+            Target::Product(product) => write!(f, "{PRODUCT}{}", product.as_str())?,
+            Target::Resources {
+                pattern,
+                namespaces,
+            } => {
+                write!(f, "{pattern}")?;
+                if let Some(namespaces) = namespaces {
+                    write!(f, "@{}", namespaces.as_str())?;
+                }
+            }
         }
         write!(f, "={}", self.tier.as_str())
     }
 }
+
+/// What a rule of a product begins with.
+const PRODUCT: &str = "product:";
 
 impl FromStr for TierRule {
     type Err = TierRuleError;
@@ -169,22 +191,30 @@ impl FromStr for TierRule {
         let (what, tier) = text.rsplit_once('=').ok_or_else(|| {
             wrong("there is no \"=\": write PATTERN=TIER, such as secrets=presence")
         })?;
-        let tier = Tier::parse(tier)
-            .ok_or_else(|| wrong("what stands behind \"=\" is no tier: say presence or detail"))?;
+        let tier = Tier::parse(tier).ok_or_else(|| {
+            wrong("what stands behind \"=\" is no tier: say presence, detail or deep")
+        })?;
+        if let Some(product) = what.strip_prefix(PRODUCT) {
+            let product = NameGlob::parse(product)
+                .ok_or_else(|| wrong("what stands behind \"product:\" is no id or glob"))?;
+            let target = Target::Product(product);
+            return Ok(Self { target, tier });
+        }
         let (pattern, namespaces) = match what.split_once('@') {
             None => (what, None),
             Some((pattern, glob)) => {
-                let matcher = grammar::glob(glob).ok_or_else(|| {
+                let glob = NameGlob::parse(glob).ok_or_else(|| {
                     wrong("what stands behind \"@\" is no namespace or glob, such as kube-*")
                 })?;
-                (pattern, Some((glob.to_owned(), matcher)))
+                (pattern, Some(glob))
             }
         };
-        Ok(Self {
-            pattern: pattern.parse()?,
+        let pattern = Box::new(pattern.parse()?);
+        let target = Target::Resources {
+            pattern,
             namespaces,
-            tier,
-        })
+        };
+        Ok(Self { target, tier })
     }
 }
 
@@ -213,10 +243,20 @@ impl Depth {
             elsewhere: self.preset.tier(resource),
             decided_by: None,
         };
-        let matching = |rule: &&TierRule| rule.pattern.matches(resource);
-        for rule in self.rules.iter().filter(matching) {
-            match &rule.namespaces {
-                Some((_, glob)) if resource.namespaced => depth.places.push(Place {
+        self.open(resource, &mut depth);
+        for rule in &self.rules {
+            let Target::Resources {
+                pattern,
+                namespaces,
+            } = &rule.target
+            else {
+                continue;
+            };
+            if !pattern.matches(resource) {
+                continue;
+            }
+            match namespaces {
+                Some(glob) if resource.namespaced => depth.places.push(Place {
                     rule: rule.to_string(),
                     glob: glob.clone(),
                     tier: rule.tier,
@@ -232,6 +272,29 @@ impl Depth {
         }
         depth
     }
+
+    /// What a product that is installed makes of the preset's tier: deeper, unless a rule of the
+    /// product says less.
+    fn open(&self, resource: &Resource, depth: &mut ResourceDepth) {
+        let name = resource.id().to_string();
+        let products = self
+            .opened
+            .iter()
+            .filter(|opened| opened.resources.contains(&name));
+        for opened in products {
+            let rule = self.rules.iter().find(|rule| match &rule.target {
+                Target::Product(product) => product.matches(&opened.product),
+                Target::Resources { .. } => false,
+            });
+            let tier = rule.map_or(Tier::Deep, |rule| rule.tier);
+            if tier > depth.elsewhere {
+                depth.elsewhere = tier;
+                let rule = rule.map(ToString::to_string);
+                let implied = || format!("{PRODUCT}{}={}", opened.product, tier.as_str());
+                depth.decided_by = Some(rule.unwrap_or_else(implied));
+            }
+        }
+    }
 }
 
 /// How deep the objects of one resource are observed.
@@ -246,7 +309,7 @@ pub struct ResourceDepth {
 #[derive(Clone, Debug)]
 struct Place {
     rule: String,
-    glob: GlobMatcher,
+    glob: NameGlob,
     tier: Tier,
 }
 
@@ -285,7 +348,7 @@ impl ResourceDepth {
         let namespace = namespace?;
         self.places
             .iter()
-            .find(|place| place.glob.is_match(namespace))
+            .find(|place| place.glob.matches(namespace))
     }
 }
 
@@ -294,7 +357,7 @@ impl PartialEq for ResourceDepth {
     fn eq(&self, other: &Self) -> bool {
         fn places(depth: &ResourceDepth) -> impl Iterator<Item = (&str, Tier)> {
             let places = depth.places.iter();
-            places.map(|place| (place.glob.glob().glob(), place.tier))
+            places.map(|place| (place.glob.as_str(), place.tier))
         }
         self.elsewhere == other.elsewhere && places(self).eq(places(other))
     }
@@ -318,6 +381,7 @@ mod tests {
         let depth = Depth {
             preset: Preset::Full,
             rules,
+            ..Depth::default()
         };
         let pods = depth.of(&resource("", "Pod", "pods"));
         let found = (pods.tier(namespace), pods.decided_by(namespace));
@@ -348,7 +412,12 @@ mod tests {
         let depth = |rules: &[&str]| {
             let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
             let preset = Preset::Presence;
-            Depth { preset, rules }.of(&resource("", "Pod", "pods"))
+            Depth {
+                preset,
+                rules,
+                ..Depth::default()
+            }
+            .of(&resource("", "Pod", "pods"))
         };
         assert_eq!(depth(&[]).deepest(), Tier::Presence);
         assert_eq!(depth(&["pods@shop=detail"]).deepest(), Tier::Detail);
@@ -361,6 +430,7 @@ mod tests {
         let depth = Depth {
             preset: Preset::Full,
             rules: vec!["*@*=presence".parse().unwrap()],
+            ..Depth::default()
         };
         let nodes = depth.of(&resource("", "Node", "nodes"));
         assert_eq!(nodes.deepest(), Tier::Detail);
@@ -383,13 +453,52 @@ mod tests {
         let error = |text: &str| text.parse::<TierRule>().unwrap_err().to_string();
         assert!(error("pods").contains("there is no \"=\""));
         assert!(
-            error("pods=deep").contains("say presence or detail"),
+            error("pods=deeper").contains("say presence, detail or deep"),
             "{}",
-            error("pods=deep")
+            error("pods=deeper")
         );
         assert!(error("pods@{=presence").contains("no namespace or glob"));
         assert!(error("pods.v1=presence").contains("write \"pods.v1.\""));
         let rule: TierRule = "pods@kube-*=presence".parse().unwrap();
         assert_eq!(rule.to_string(), "pods@kube-*=presence");
+    }
+
+    #[test]
+    fn a_product_that_is_installed_opens_its_own_resources() {
+        let of = |preset, rules: &[&str], resource: &Resource| {
+            let depth = Depth {
+                preset,
+                rules: rules.iter().map(|rule| rule.parse().unwrap()).collect(),
+                opened: vec![Opened {
+                    product: "istio".into(),
+                    resources: vec!["gateways.istio.io".into()],
+                }],
+            };
+            let depth = depth.of(resource);
+            let decided = depth.decided_by(Some("a")).map(str::to_owned);
+            (depth.tier(Some("a")), decided)
+        };
+        let gateways = resource("istio.io", "Gateway", "gateways");
+        let by = |rule: &str| Some(rule.to_owned());
+        assert_eq!(
+            of(Preset::Presence, &[], &gateways),
+            (Tier::Deep, by("product:istio=deep"))
+        );
+        assert_eq!(
+            of(Preset::Presence, &["product:ist*=detail"], &gateways),
+            (Tier::Detail, by("product:ist*=detail"))
+        );
+        assert_eq!(
+            of(Preset::Presence, &["product:istio=presence"], &gateways),
+            (Tier::Presence, None)
+        );
+        assert_eq!(
+            of(Preset::Presence, &["*.istio.io=presence"], &gateways),
+            (Tier::Presence, by("*.istio.io=presence"))
+        );
+        let other = resource("other.io", "Gateway", "gateways");
+        assert_eq!(of(Preset::Presence, &[], &other), (Tier::Presence, None));
+        let rule: TierRule = "product:ist*=detail".parse().unwrap();
+        assert_eq!(rule.to_string(), "product:ist*=detail");
     }
 }

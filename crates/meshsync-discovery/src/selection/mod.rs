@@ -19,7 +19,7 @@ mod verdict;
 mod view;
 
 pub use decision::{Decision, Reason};
-pub use depth::{Depth, Preset, PresetError, ResourceDepth, TierRule, TierRuleError};
+pub use depth::{Depth, Opened, Preset, PresetError, ResourceDepth, TierRule, TierRuleError};
 pub use expression::{Expression, ExpressionError};
 pub use facts::{IGNORE, Namespaces};
 pub use fields::{FieldSelector, FieldSelectorError};

@@ -55,6 +55,13 @@ pub struct Verdict {
     pub(crate) crds: Vec<String>,
 }
 
+impl Verdict {
+    /// Its own custom resources that are defined in the cluster, as `plural.group`.
+    pub fn crds(&self) -> &[String] {
+        &self.crds
+    }
+}
+
 /// How sure a verdict is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

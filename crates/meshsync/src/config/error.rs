@@ -34,6 +34,20 @@ impl ConfigError {
         (!problems.is_empty()).then_some(Self { problems })
     }
 
+    /// Of variables, each with its name.
+    pub(super) fn of_variables(problems: Vec<(String, Problem)>) -> Option<Self> {
+        let problems: Vec<_> = problems
+            .into_iter()
+            .map(|(variable, Problem { message, .. })| ConfigProblem {
+                file: format!("${variable}"),
+                line: 0,
+                column: 0,
+                message,
+            })
+            .collect();
+        (!problems.is_empty()).then_some(Self { problems })
+    }
+
     /// The problems, from top to bottom; at least one.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
@@ -41,12 +55,12 @@ impl ConfigError {
 }
 
 impl ConfigProblem {
-    /// The line, from 1.
+    /// The line, from 1; 0 where there are none, as in a variable.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// The column, from 1.
+    /// The column, from 1; 0 where there are none.
     pub fn column(&self) -> u64 {
         self.column
     }
@@ -79,6 +93,9 @@ impl fmt::Display for ConfigProblem {
             column,
             message,
         } = self;
-        write!(f, "{file}:{line}:{column}: {message}")
+        match line {
+            0 => write!(f, "{file}: {message}"),
+            _ => write!(f, "{file}:{line}:{column}: {message}"),
+        }
     }
 }

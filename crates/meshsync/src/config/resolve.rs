@@ -14,7 +14,7 @@ use super::{Config, ListenAddr, SinkUrl};
 use crate::builder::MeshSync;
 use crate::source::SourceUrl;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "adminAddr",
     "also",
     "clusterId",
@@ -51,6 +51,25 @@ pub(super) fn resolve(document: Spanned<Node>) -> (Config, Vec<Problem>) {
             ),
         ),
     }
+    (resolver.config, resolver.problems)
+}
+
+/// Whether the value of a key is a list.
+pub(super) fn is_list(key: &str) -> bool {
+    matches!(
+        key,
+        "also" | "exclude" | "include" | "namespaces" | "sinks" | "tiers"
+    )
+}
+
+/// A configuration with one more key, and what is wrong with its value.
+pub(super) fn entry(config: Config, key: &str, value: &Spanned<Node>) -> (Config, Vec<Problem>) {
+    let mut resolver = Resolver {
+        config,
+        problems: Vec::new(),
+    };
+    let at = value.referenced;
+    resolver.entry(&Spanned::new(key.to_owned(), at, at), value);
     (resolver.config, resolver.problems)
 }
 

@@ -160,3 +160,80 @@ fn passwords_in_sink_urls_are_not_shown() {
     let config = Config::parse("sinks: ['nats://user:pass@h']\n", "f").unwrap();
     assert!(!format!("{config:?}").contains("pass@"));
 }
+
+#[test]
+fn variables_say_what_a_file_can_say() {
+    let variables = [
+        (
+            "MESHSYNC_INCLUDE",
+            "pods@shop labels=app in (a,b); services",
+        ),
+        ("MESHSYNC_NAMESPACE_LABELS", "team=x"),
+        ("MESHSYNC_OUTBOX_BYTES", "1048576"),
+        ("MESHSYNC_CLUSTER_ID", "12"),
+        ("MESHSYNC_DEPTH", " "),
+    ];
+    let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
+    let config = Config::from_variables(|name| find(name).map(|(_, value)| (*value).into()));
+    let config = config.unwrap();
+    let said: Vec<String> = config.include.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["pods@shop labels=app in (a,b)", "services"]);
+    assert_eq!(config.outbox_bytes, Some(1 << 20));
+    assert_eq!(config.cluster_id, ClusterId::new("12"));
+    assert_eq!(
+        (config.depth, config.namespace_labels.is_some()),
+        (None, true)
+    );
+}
+
+#[test]
+fn all_that_is_wrong_with_variables_is_said_with_their_names() {
+    let wrong = |name: &str| match name {
+        "MESHSYNC_DEPTH" => Some("deep".to_owned()),
+        "MESHSYNC_EXCLUDE" => Some("pods;pods.v1".to_owned()),
+        _ => None,
+    };
+    let error = Config::from_variables(wrong).unwrap_err().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), 2, "{error}");
+    assert!(
+        lines[0].starts_with("$MESHSYNC_DEPTH: \"deep\" is no depth"),
+        "{error}"
+    );
+    assert!(
+        lines[1].starts_with("$MESHSYNC_EXCLUDE: parse pattern"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_said_is_shown_as_it_was_said_and_goes_over_what_is_below() {
+    let file = "\
+depth: presence
+include: [pods name=a]
+namespaceLabels: a=b
+sinks: ['nats://user:pass@h:4222']
+source: k8s:?context=a
+verifyInterval: 10m
+";
+    let file = Config::parse(file, "f").unwrap();
+    let shown = serde_json::to_string(&file.entries()).unwrap();
+    assert!(!shown.contains("pass"), "{shown}");
+    for text in [
+        "\"pods name=a\"",
+        "\"k8s:?context=a\"",
+        "\"10m\"",
+        "\"a=b\"",
+    ] {
+        assert!(shown.contains(text), "{shown}");
+    }
+    let higher = Config::parse("depth: full\nnamespaces: [x]\n", "f").unwrap();
+    let both = higher.over(&file);
+    assert_eq!(both.depth, Some(Preset::Full));
+    assert_eq!(both.include, file.include);
+    let selection = both.select(&meshsync_discovery::Selection::default());
+    assert!(!selection.namespaces.contains(Some("y")));
+    let labels = selection.namespaces.labels().map(ToString::to_string);
+    assert_eq!(labels.as_deref(), Some("a=b"));
+    assert_eq!(selection.depth.preset, Preset::Full);
+}

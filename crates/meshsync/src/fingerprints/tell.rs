@@ -20,7 +20,8 @@ use meshsync_model::{
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{FingerprintChange, Fingerprints};
+use super::{Deep, FingerprintChange, Fingerprints};
+use crate::compose::Composer;
 use crate::outlets::Outlets;
 
 /// Verdicts are worked out this often at most.
@@ -41,8 +42,13 @@ pub(crate) async fn tell(
     board: Arc<StatusBoard>,
     outlets: Arc<Outlets>,
     scope: ClusterId,
-    mut listener: Option<Listener>,
+    ears: Ears,
 ) {
+    let Ears {
+        mut listener,
+        mut deep,
+        composer,
+    } = ears;
     let teller = Teller {
         scope,
         resource: Arc::new(Resource::fingerprints()),
@@ -71,6 +77,9 @@ pub(crate) async fn tell(
         if let Some(listener) = &mut listener {
             hear(listener, &mut heard, &wanted);
         }
+        if let Some(opened) = deep.see(&verdicts, Instant::now()) {
+            composer.open(opened);
+        }
         let mut owed = false;
         for (outlet, told) in &mut told {
             owed |= !teller.offer(outlet, told, &wanted);
@@ -87,8 +96,25 @@ pub(crate) async fn tell(
         tokio::select! {
             () = prints.changed.notified() => {}
             () = room => {}
+            () = at(deep.due()) => {}
         }
         tokio::time::sleep_until(began + INTERVAL).await;
+    }
+}
+
+/// Who hears of verdicts beside the sinks.
+pub(crate) struct Ears {
+    pub(crate) listener: Option<Listener>,
+    /// Opens and closes the third tier.
+    pub(crate) deep: Deep,
+    pub(crate) composer: Composer,
+}
+
+/// Waits for a moment; for ever where there is none.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

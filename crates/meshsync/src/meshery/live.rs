@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use meshsync_discovery::{Depth, NamespaceSelection, Selection};
-use meshsync_informer::{Connection, Control, Listener, Tap};
+use meshsync_informer::{Connection, Listener, Tap};
 use meshsync_model::{Context, Object, ObjectRef, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use super::WatchList;
+use crate::compose::Composer;
 
 /// Where the resource is: fixed in the original and in everything that writes
 /// it.
@@ -35,16 +36,16 @@ pub struct ConfigurationStatus {
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     base: Arc<Selection>,
-    control: Control,
+    composer: Composer,
     status: Arc<Mutex<ConfigurationStatus>>,
 }
 
 impl Live {
     /// Changes a pipeline that observes `base` where no resource says otherwise.
-    pub(crate) fn new(control: Control, status: Arc<Mutex<ConfigurationStatus>>) -> Self {
+    pub(crate) fn new(composer: Composer, status: Arc<Mutex<ConfigurationStatus>>) -> Self {
         let live = Self {
-            base: control.selection(),
-            control,
+            base: composer.selected(),
+            composer,
             status,
         };
         live.note(ConfigurationStatus {
@@ -101,7 +102,7 @@ impl Live {
         let source = format!("{NAMESPACE}/{NAME} of meshsyncs.{group}");
         match WatchList::parse(resource) {
             Ok(list) => {
-                self.control.reconfigure(list.select(&self.base));
+                self.composer.select(list.select(&self.base));
                 let version = version.map(str::to_owned);
                 if self.note(ConfigurationStatus {
                     source: source.clone(),
@@ -145,7 +146,7 @@ impl Listener for Live {
     fn gone(&mut self, object: ObjectRef<'_>) {
         if object.name == NAME {
             tracing::info!("Meshery's configuration is gone; the defaults are in force");
-            self.control.reconfigure(Selection::clone(&self.base));
+            self.composer.select(Selection::clone(&self.base));
             self.note(ConfigurationStatus {
                 source: "defaults".to_owned(),
                 ..ConfigurationStatus::default()

@@ -8,6 +8,7 @@
 mod cluster;
 mod debts;
 #[cfg(all(unix, feature = "docker"))]
+mod deep;
 mod docker;
 mod e2e;
 mod faults;

@@ -8,7 +8,11 @@ use crate::support::{Replica, Running, builder, config_map, everything, only};
 
 fn depth(preset: Preset, rules: &[&str]) -> Depth {
     let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
-    Depth { preset, rules }
+    Depth {
+        preset,
+        rules,
+        ..Depth::default()
+    }
 }
 
 /// The tiers at which objects of a resource are known, each once.

@@ -1,0 +1,133 @@
+//! The JSON schema of configuration files, for editors.
+
+use serde_json::{Map, Value, json};
+
+use super::Config;
+
+const RULE: &str = "PATTERN[@NAMESPACES] [name=GLOB] [labels=SELECTOR] [fields=SELECTOR] \
+    [namespaceLabels=SELECTOR] [cel=EXPRESSION]";
+
+impl Config {
+    /// The JSON schema (draft 2020-12) of a file.
+    pub fn schema() -> Value {
+        let properties: Map<String, Value> = KEYS
+            .iter()
+            .map(|(key, description, form)| {
+                let mut schema = form();
+                schema["description"] = json!(description);
+                ((*key).to_owned(), schema)
+            })
+            .collect();
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Configuration of meshsync",
+            "type": ["object", "null"],
+            "additionalProperties": false,
+            "properties": properties,
+        })
+    }
+}
+
+type Form = fn() -> Value;
+
+/// Keys, what they mean, and what their values look like.
+const KEYS: &[(&str, &str, Form)] = &[
+    (
+        "adminAddr",
+        "Address for /status: IP:PORT, :PORT, or none",
+        text,
+    ),
+    (
+        "also",
+        "Rules of what is observed on top of the rest",
+        rules,
+    ),
+    ("clusterId", "Name of the cluster in every record", text),
+    (
+        "depth",
+        "How much of each object is observed that no tier speaks of",
+        || json!({"enum": ["presence", "standard", "full"]}),
+    ),
+    ("exclude", "Rules of what is not observed; they win", rules),
+    (
+        "include",
+        "Rules of what is observed, and nothing else",
+        rules,
+    ),
+    (
+        "mesheryWire",
+        "Dialect of Meshery messages",
+        || json!({"enum": ["corrected", "exact", "decoded"]}),
+    ),
+    (
+        "namespaceLabels",
+        "Label selector: only objects of namespaces with such labels",
+        text,
+    ),
+    (
+        "namespaces",
+        "Names and globs: only objects of such namespaces",
+        list,
+    ),
+    (
+        "optOut",
+        "Whether the annotation meshsync.io/ignore counts",
+        || json!({"enum": ["honoured", "disregarded"]}),
+    ),
+    (
+        "outboxBytes",
+        "Bytes that wait for each sink at most",
+        || json!({"type": "integer", "minimum": 65536}),
+    ),
+    (
+        "probesAddr",
+        "Address for /healthz, /livez, /readyz and /metrics: IP:PORT, :PORT, or none",
+        text,
+    ),
+    (
+        "secrets",
+        "Whether values of Secrets leave",
+        || json!({"enum": ["redacted", "plain"]}),
+    ),
+    ("sinks", "URLs of sinks", list),
+    (
+        "source",
+        "Cluster: k8s:[?context=NAME&kubeconfig=PATH]",
+        text,
+    ),
+    (
+        "tiers",
+        "PATTERN[@NAMESPACE]=TIER; the first that matches decides",
+        list,
+    ),
+    (
+        "verifyInterval",
+        "How often what is known is checked, such as 10m",
+        text,
+    ),
+];
+
+fn text() -> Value {
+    json!({"type": "string", "minLength": 1})
+}
+
+fn list() -> Value {
+    json!({"type": "array", "items": text()})
+}
+
+fn rules() -> Value {
+    let mut rule = text();
+    rule["description"] = json!(RULE);
+    json!({"type": "array", "items": rule})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_has_the_keys_that_files_have() {
+        let keys: Vec<&str> = KEYS.iter().map(|(key, ..)| *key).collect();
+        assert_eq!(keys, super::super::resolve::KEYS);
+    }
+}
