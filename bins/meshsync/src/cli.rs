@@ -49,6 +49,8 @@ pub(crate) enum Command {
     /// Change something on purpose and follow it through every link, to the broker and back; the
     /// link that is broken is named
     Check(CheckArgs),
+    /// Print the permissions that run needs with the same options, and no others, for kubectl apply
+    Rbac(RbacArgs),
     /// Say which products are installed, in which version, and why: in a cluster, or in manifests
     Fingerprint(FingerprintArgs),
     /// Work with the rules by which products are told
@@ -203,6 +205,40 @@ pub(crate) struct ExplainArgs {
     pub(crate) cluster: ClusterArgs,
 }
 
+/// `meshsync rbac`.
+#[derive(Debug, Args)]
+pub(crate) struct RbacArgs {
+    /// Read options from a YAML file, as for `meshsync run --config`; options on the command line
+    /// override it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Ask no cluster: only what every cluster serves can be told then, and no custom resources
+    #[arg(long, conflicts_with = "source")]
+    pub(crate) offline: bool,
+    /// Who is permitted
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        default_value = "meshsync/meshsync",
+        value_parser = values::service_account
+    )]
+    pub(crate) service_account: (String, String),
+    /// A user instead of a ServiceAccount
+    #[arg(long, value_name = "NAME", conflicts_with = "service_account")]
+    pub(crate) user: Option<String>,
+    /// Name of the roles and their bindings
+    #[arg(long, value_name = "NAME", default_value = "meshsync")]
+    pub(crate) name: String,
+    /// With logs of containers and shells in them, as for `meshsync run`
+    #[arg(long)]
+    pub(crate) enable_interactive: bool,
+    /// Only of pods in this namespace (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interactive_namespaces: Vec<String>,
+}
+
 /// `meshsync run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -223,6 +259,8 @@ pub(crate) struct RunArgs {
     pub(crate) synthetic_interval: Option<Duration>,
     #[command(flatten)]
     pub(crate) canary: CanaryArgs,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) endpoints: EndpointArgs,
     /// Say which products are installed, too: records of kind Fingerprint that come, change and go
@@ -494,6 +532,27 @@ pub(crate) struct EndpointArgs {
     /// When /readyz is answered with 200 [default: synced]
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) ready: Option<ReadyArg>,
+}
+
+/// How much is asked of the API server at once. Each can be given by the environment, too.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PaceArgs {
+    /// So many lists run at once, fewer while the server is busy; overrides MESHSYNC_LISTS_MAX
+    /// [default: 16]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub(crate) lists_max: Option<u64>,
+    /// So many requests of lists and watches a second, after as many at once; overrides
+    /// MESHSYNC_REQUESTS_PER_SECOND [default: 200]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) requests_per_second: Option<u64>,
+    /// So many bytes of first lists a second; overrides MESHSYNC_BYTES_PER_SECOND
+    /// [default: no limit]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) bytes_per_second: Option<u64>,
+    /// Begin the first lists over this time, such as 30s; overrides MESHSYNC_SMOOTH_START
+    /// [default: all at once]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) smooth_start: Option<Duration>,
 }
 
 /// When we are ready.

@@ -11,6 +11,7 @@ mod logging;
 mod meshery;
 mod output;
 mod pipeline;
+mod rbac;
 mod run;
 mod settings;
 mod signals;
@@ -68,6 +69,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => run::run(*args, cli.log_format).await,
         Command::Demo(args) => demo::demo(args, cli.log_format).await,
+        Command::Rbac(args) => rbac::rbac(args, cli.log_format).await,
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
         Command::Status(args) => status::status(args).await,
         Command::Check(args) => check::check(args).await,

@@ -16,7 +16,8 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     logging::start(log_format, "info", None)?;
     let stop = signals::stop_token(args.stop.stop_after)?;
     let file = config::read(args.config.as_deref())?;
-    let mut builder = settings::cluster(&args.cluster, &file)?;
+    let mut builder =
+        settings::cluster(&args.cluster, &file)?.pace(settings::pace(&args.pace, &file));
     if let Some(interval) = args.verify_interval.or(file.verify_interval) {
         builder = builder.verify_interval(interval);
     }

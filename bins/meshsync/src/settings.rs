@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
+use meshsync::Pace;
 use meshsync::check::CheckOptions;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
@@ -14,7 +15,7 @@ use meshsync::{
 
 use serde_json::json;
 
-use crate::cli::{CanaryArgs, ClusterArgs, EndpointArgs, ShowArgs, SinkArgs};
+use crate::cli::{CanaryArgs, ClusterArgs, EndpointArgs, PaceArgs, ShowArgs, SinkArgs};
 use crate::failure::Failure;
 use crate::web::Page;
 
@@ -126,6 +127,21 @@ fn requests(url: &str, args: &SinkArgs) -> Option<RequestOptions> {
     Some(options)
 }
 
+/// How much is asked of the API server at once.
+pub(crate) fn pace(args: &PaceArgs, file: &Config) -> Pace {
+    let mut pace = Pace::default();
+    let lists_max = args
+        .lists_max
+        .map(|max| usize::try_from(max).unwrap_or(usize::MAX));
+    pace.lists_max = lists_max.or(file.lists_max).unwrap_or(pace.lists_max);
+    pace.requests_per_second = (args.requests_per_second)
+        .or(file.requests_per_second)
+        .or(pace.requests_per_second);
+    pace.bytes_per_second = args.bytes_per_second.or(file.bytes_per_second);
+    pace.smooth_start = args.smooth_start.or(file.smooth_start).unwrap_or_default();
+    pace
+}
+
 /// Where `run` serves what.
 pub(crate) fn endpoints(args: &EndpointArgs, file: &Config) -> Endpoints {
     let addr = |flag: Option<ListenAddr>, file: Option<ListenAddr>, default: SocketAddr| {
@@ -174,7 +190,7 @@ fn source(args: &ClusterArgs, file: &Config) -> Result<Builder, Failure> {
     }
 }
 
-fn cluster_id(args: &ClusterArgs, file: &Config) -> Result<Option<ClusterId>, Failure> {
+pub(crate) fn cluster_id(args: &ClusterArgs, file: &Config) -> Result<Option<ClusterId>, Failure> {
     match &args.cluster_id {
         Some(id) => match ClusterId::new(id.as_str()) {
             Some(id) => Ok(Some(id)),

@@ -14,6 +14,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads `NAMESPACE/NAME`.
+pub(crate) fn service_account(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("write a namespace and a name, such as meshsync/meshsync".to_owned()),
+    }
+}
+
 /// Reads `10`, `10/s`, `0.5/s`: so many a second.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text);

@@ -47,7 +47,7 @@ mod selection;
 pub use catalog::{
     Answer, Catalog, Discovered, DiscoveredGroup, DiscoveredVersion, DocumentError, Freshness,
     GroupVersion, GroupVersionDocument, GroupVersions, RootAnswer, RootDocument, Served,
-    Unavailable,
+    Unavailable, discovery_facts,
 };
 pub use plan::{Delta, WatchPlan};
 pub use rbac::{Grants, Manifests, Place, Subject};

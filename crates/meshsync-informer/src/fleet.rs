@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use meshsync_discovery::{Catalog, Freshness, Pattern, Selection, View, WatchPlan};
 use meshsync_model::{ClusterId, Resource, ResourceId};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use crate::api::RequestError;
 use crate::client::Connection;
 use crate::control::{Controlled, Reading};
 use crate::discover::Discovery;
+use crate::pace::{Pace, Pacer, rank};
 use crate::picture::{Estate, Graves};
 use crate::status::StatusBoard;
 use crate::task::{End, Refused, Setup, Task, orders};
@@ -36,10 +37,6 @@ mod namespaces;
 mod permissions;
 mod taps;
 mod together;
-
-/// How many initial lists run at once. Each costs the server a worker and us a
-/// connection's buffers; more make nothing faster.
-const LISTS_IN_FLIGHT_MAX: usize = 16;
 
 /// How often the server is asked what it serves when nothing hints at a change.
 /// With an ETag that costs it next to nothing.
@@ -79,6 +76,8 @@ pub struct FleetConfig {
     pub watch_list: bool,
     /// How long what may take.
     pub timing: Timing,
+    /// How much is asked of the server at once.
+    pub pace: Pace,
     /// Whether what is known is checked against the server now and then.
     pub verify: Option<VerifyConfig>,
 }
@@ -113,7 +112,8 @@ pub struct Fleet {
     panics: HashMap<ResourceId, u32>,
     /// Resources of the plan that discovery no longer names.
     missing: Missing,
-    lists: Arc<Semaphore>,
+    pacer: Arc<Pacer>,
+    smooth_start: Duration,
     hint: Arc<Notify>,
     stop: CancellationToken,
 }
@@ -154,7 +154,8 @@ impl Fleet {
             parting: FuturesUnordered::new(),
             panics: HashMap::new(),
             missing: Missing::default(),
-            lists: Arc::new(Semaphore::new(LISTS_IN_FLIGHT_MAX)),
+            pacer: Arc::new(Pacer::new(&config.pace)),
+            smooth_start: config.pace.smooth_start,
             hint: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
         }
@@ -292,7 +293,7 @@ impl Fleet {
             scope: &self.scope,
             watch_list: self.watch_list,
             timing: &self.timing,
-            lists: &self.lists,
+            pacer: &self.pacer,
             hint: &self.hint,
             stop: &self.stop,
         };
@@ -394,7 +395,8 @@ impl Fleet {
                 ordered,
                 deliver: deliver(),
                 watch_list: false,
-                lists: Arc::clone(&self.lists),
+                pacer: Arc::clone(&self.pacer),
+                turn: None,
                 discover: None,
                 stop: self.stop.clone(),
                 retire,
@@ -431,14 +433,23 @@ impl Fleet {
             tracing::info!(%old, %new, "observed at another version");
             self.retire(&old.id(), Some(new.clone()));
         }
-        for resource in &delta.start {
+        // What is queued first is asked for first.
+        let mut start = delta.start;
+        start.sort_by_cached_key(|resource| {
+            rank(resource, self.selection.view(resource).depth.deepest())
+        });
+        // Only the first plan takes its time: what appears later appears one by one.
+        let over = std::mem::take(&mut self.smooth_start);
+        let count = start.len().max(1) as u32;
+        for (at, resource) in start.iter().enumerate() {
+            let delay = over * at as u32 / count;
             match self.members.get_mut(&resource.id()) {
                 // The one before is still on its way out.
                 Some(member) => {
                     member.after = After::Start(resource.clone());
                     member.hand_over.cancel();
                 }
-                None => self.start(resource.clone(), deliver(), End::default(), Duration::ZERO),
+                None => self.start(resource.clone(), deliver(), End::default(), delay),
             }
         }
     }
@@ -473,6 +484,10 @@ impl Fleet {
             left.estate.join(Estate::remembered(old.objects));
         }
         let status = self.board.enter(&resource);
+        let view = self.selection.view(&resource);
+        let turn = delay
+            .is_zero()
+            .then(|| self.pacer.gate.queue(rank(&resource, view.depth.deepest())));
         let task = Task::new(Setup {
             client: self.connection.client.clone(),
             status: Arc::clone(&status),
@@ -481,7 +496,8 @@ impl Fleet {
             ordered,
             deliver,
             watch_list: self.watch_list,
-            lists: Arc::clone(&self.lists),
+            pacer: Arc::clone(&self.pacer),
+            turn,
             discover: Some(Arc::clone(&self.hint)),
             stop: self.stop.clone(),
             retire: retire.clone(),

@@ -114,6 +114,15 @@ impl Machine {
         })
     }
 
+    /// Does not ask for streamed lists: the server is known to refuse them.
+    pub fn without_watch_list(&mut self) {
+        self.watch_list = false;
+        self.watch_list_refused = true;
+        if !self.has_position() {
+            self.state = State::Empty;
+        }
+    }
+
     /// How many failures there were in a row.
     pub fn failures(&self) -> u32 {
         self.failures

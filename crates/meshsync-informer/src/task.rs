@@ -4,6 +4,7 @@
 mod ask;
 mod chores;
 mod confirm;
+mod definitions;
 mod doubt;
 mod orders;
 mod probe;
@@ -20,10 +21,12 @@ use kube::Client;
 use kube::client::Body;
 use meshsync_discovery::{Catalog, Pushed, View};
 use meshsync_model::{ClusterId, Reason, Resource};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::chores::{Chores, Next, Server};
+use self::definitions::Definitions;
 use self::orders::Ordered;
 pub(crate) use self::orders::{Orders, Permit, orders};
 use self::read::{Exchange, Kind};
@@ -32,6 +35,7 @@ use crate::api::{RequestError, get};
 use crate::chance;
 use crate::machine::{Answer, Machine, Meaning, Request, Step};
 use crate::mutation::{Mutation, mutated};
+use crate::pace::{Pacer, Pass, Ticket, rank};
 use crate::picture::{Estate, Graves, Picture};
 use crate::status::{ResourceState, ResourceStatus};
 use crate::timing::Timing;
@@ -62,8 +66,10 @@ pub(crate) struct Setup<D> {
     pub(crate) status: Arc<ResourceStatus>,
     /// Whether the server is new enough for WatchList.
     pub(crate) watch_list: bool,
-    /// Bounds how many initial lists run at once.
-    pub(crate) lists: Arc<Semaphore>,
+    /// Bounds what is asked of the server.
+    pub(crate) pacer: Arc<Pacer>,
+    /// The place of its first list in the queue.
+    pub(crate) turn: Option<Ticket>,
     /// Rung when what the server serves may have changed.
     pub(crate) discover: Option<Arc<Notify>>,
     /// The process stops: the picture stays as it is.
@@ -109,7 +115,8 @@ pub(crate) struct Task<D: Deliver> {
     picture: Picture<D>,
     chores: Chores<D::Room>,
     room: D::Room,
-    lists: Arc<Semaphore>,
+    pacer: Arc<Pacer>,
+    turn: Option<Ticket>,
     discover: Option<Arc<Notify>>,
     stop: CancellationToken,
     retire: CancellationToken,
@@ -119,6 +126,8 @@ pub(crate) struct Task<D: Deliver> {
     refused: Option<Refused>,
     delay: Duration,
     timing: Timing,
+    /// Of a resource that says what is served.
+    definitions: Option<Definitions>,
     /// The server has sent a bookmark, so that it will send more.
     bookmarked: bool,
     /// A part of the pass under way could not be read.
@@ -147,7 +156,7 @@ impl<D: Deliver> Task<D> {
         let room = setup.deliver.room();
         let chores = Chores::new(
             || setup.deliver.room(),
-            Arc::clone(&setup.lists),
+            Arc::clone(&setup.pacer),
             setup.ordered,
             Verify::new(
                 setup.verify.filter(|_| setup.resource.watchable),
@@ -156,6 +165,8 @@ impl<D: Deliver> Task<D> {
             ),
             &setup.timing,
         );
+        let definitions =
+            Catalog::is_discovery_relevant(&setup.resource.id()).then(Definitions::default);
         let server = Server::new(setup.client, Arc::clone(&setup.resource), &view);
         let mut picture = Picture::new(
             setup.resource,
@@ -173,7 +184,8 @@ impl<D: Deliver> Task<D> {
             picture,
             chores,
             room,
-            lists: setup.lists,
+            pacer: setup.pacer,
+            turn: setup.turn,
             discover: setup.discover,
             stop: setup.stop,
             retire: setup.retire,
@@ -183,6 +195,7 @@ impl<D: Deliver> Task<D> {
             refused: setup.refused,
             delay: setup.delay,
             timing: setup.timing,
+            definitions,
             bookmarked: false,
             unreadable: false,
             listed: false,
@@ -264,15 +277,30 @@ impl<D: Deliver> Task<D> {
         let (stop, retire) = (self.stop.clone(), self.retire.clone());
         let is_list = !matches!(request, Request::Watch { .. } | Request::Probe);
         let permit = if is_list {
-            let lists = Arc::clone(&self.lists);
+            let queue = || {
+                let rank = rank(&self.server.resource, self.server.tier);
+                self.pacer.gate.queue(rank)
+            };
+            let turn = self.turn.take().unwrap_or_else(queue);
             tokio::select! {
                 () = stop.cancelled() => return Err(Interrupted),
                 () = retire.cancelled() => return Err(Interrupted),
-                permit = lists.acquire_owned() => permit.ok(),
+                pass = turn.pass() => pass,
             }
         } else {
             None
         };
+        if request == Request::WatchList && !self.pacer.streams_lists() {
+            // Others have asked, and this one need not.
+            self.machine.without_watch_list();
+            return Ok(());
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Err(Interrupted),
+            () = retire.cancelled() => return Err(Interrupted),
+            () = self.pacer.request() => {}
+        }
+        let sent = Instant::now();
         let (url, seconds) = self.url(&request);
         let accept = match request {
             Request::Page { .. } | Request::Probe => self.server.accept_list(),
@@ -293,8 +321,14 @@ impl<D: Deliver> Task<D> {
                 self.answer(answer);
                 Ok(())
             }
-            Ok(response) => self.read(request, response, seconds, permit).await,
+            Ok(response) => {
+                if permit.is_some() {
+                    self.pacer.gate.answered(sent.elapsed());
+                }
+                self.read(request, response, seconds, permit).await
+            }
             Err(error) => {
+                self.heed(&request, &error);
                 self.failed(error);
                 Ok(())
             }
@@ -306,7 +340,7 @@ impl<D: Deliver> Task<D> {
         request: Request,
         response: Response<Body>,
         seconds: u32,
-        permit: Option<tokio::sync::OwnedSemaphorePermit>,
+        permit: Option<Pass>,
     ) -> Result<(), Interrupted> {
         let kind = match request {
             Request::WatchList => Kind::WatchList,
@@ -331,6 +365,23 @@ impl<D: Deliver> Task<D> {
             self.machine.relist();
         }
         Ok(())
+    }
+
+    /// What one refusal says about all that is asked of the server.
+    fn heed(&self, request: &Request, error: &RequestError) {
+        let RequestError::Refused { refusal, .. } = error else {
+            return;
+        };
+        match refusal.code {
+            429 => self.pacer.gate.refused(),
+            // What is served by others than the API server itself says nothing about it.
+            400 | 422
+                if *request == Request::WatchList && self.server.resource.gvk.group.is_empty() =>
+            {
+                self.pacer.no_streamed_lists();
+            }
+            _ => {}
+        }
     }
 
     fn failed(&mut self, error: RequestError) {
@@ -372,7 +423,7 @@ impl<D: Deliver> Task<D> {
                 let readable = !self.unreadable || mutated(Mutation::DeleteUnreadable);
                 let unconfirmed = self.picture.finish_pass(&version, readable);
                 // What changed in a gap shows in no event.
-                if self.listed && Catalog::is_discovery_relevant(&self.server.resource.id()) {
+                if self.listed && self.definitions.is_some() {
                     self.ring();
                 }
                 self.listed = true;

@@ -10,7 +10,7 @@ use meshsync_broker::{Sink, SinkUrlError, Wire};
 use meshsync_discovery::Selection;
 use meshsync_fingerprint::{Catalog, CatalogError, Rule};
 use meshsync_informer::source::Source;
-use meshsync_informer::{ClusterConfig, Control, Controlled, SINKS_MAX, Timing};
+use meshsync_informer::{ClusterConfig, Control, Controlled, Pace, SINKS_MAX, Timing};
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
@@ -54,6 +54,7 @@ pub struct Builder {
     pub(crate) rules: Vec<Rule>,
     pub(crate) fingerprint_listener: Option<Listener>,
     pub(crate) timing: Timing,
+    pub(crate) pace: Pace,
     pub(crate) verify_interval: Option<Duration>,
     pub(crate) deep_hold: Duration,
     pub(crate) follow_resource: bool,
@@ -125,6 +126,7 @@ impl Default for Builder {
             rules: Vec::new(),
             fingerprint_listener: None,
             timing: Timing::default(),
+            pace: Pace::default(),
             verify_interval: None,
             deep_hold: DEEP_HOLD,
             follow_resource: false,
@@ -255,6 +257,14 @@ impl Builder {
     #[must_use]
     pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
+        self
+    }
+
+    /// How much is asked of the API server at once. The [defaults](Pace) are for one that
+    /// others use too.
+    #[must_use]
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 

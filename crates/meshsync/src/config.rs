@@ -35,6 +35,8 @@ use meshsync_model::{ClusterId, Secrets};
 /// | `mesheryWire` | `corrected`, `exact`, `decoded` | [`Builder::meshery_wire`](crate::Builder::meshery_wire) |
 /// | `outboxBytes` | number of bytes | [`Builder::outbox_bytes`](crate::Builder::outbox_bytes) |
 /// | `verifyInterval` | duration such as `10m` | [`Builder::verify_interval`](crate::Builder::verify_interval) |
+/// | `listsMax`, `requestsPerSecond`, `bytesPerSecond` | numbers | [`Pace`](crate::Pace) |
+/// | `smoothStart` | duration such as `30s` | [`Pace`](crate::Pace) |
 /// | `clusterId` | text | [`Builder::cluster_id`](crate::Builder::cluster_id) |
 /// | `probesAddr`, `adminAddr` | [`ListenAddr`] | [`Endpoints`](crate::Endpoints) |
 ///
@@ -84,6 +86,14 @@ pub struct Config {
     pub outbox_bytes: Option<usize>,
     /// How often what is known is checked against the API server.
     pub verify_interval: Option<Duration>,
+    /// How many lists run at once at most.
+    pub lists_max: Option<usize>,
+    /// How many requests of lists and watches are made a second.
+    pub requests_per_second: Option<u64>,
+    /// How many bytes of first lists are read a second.
+    pub bytes_per_second: Option<u64>,
+    /// Over which time the first lists begin.
+    pub smooth_start: Option<Duration>,
     /// Identity of the cluster.
     pub cluster_id: Option<ClusterId>,
     /// Where probes and metrics are served.

@@ -82,6 +82,7 @@ mod meshery;
 mod metrics;
 mod monitor;
 mod outlets;
+mod rbac;
 mod replay;
 mod reviews;
 mod run;
@@ -108,6 +109,7 @@ pub use meshery::{
 #[cfg(feature = "nats")]
 pub use meshsync_broker::requests::SubjectPattern;
 pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot};
+pub use rbac::{RbacAnswer, RbacNeeds, rbac_in_cluster, rbac_without_cluster};
 pub use reviews::{Permission, Reviews};
 pub use run::RunError;
 pub use sink_url::open_sink;
@@ -135,7 +137,7 @@ pub use meshsync_informer::source::{
     SourceState,
 };
 pub use meshsync_informer::{
-    Access, Busy, ClusterConfig, NotSeen, RequestError, ResourceSnapshot, ResourceState,
+    Access, Busy, ClusterConfig, NotSeen, Pace, RequestError, ResourceSnapshot, ResourceState,
     ScopeError, Timing, Verified,
 };
 pub use meshsync_model as model;

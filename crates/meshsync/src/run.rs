@@ -343,6 +343,7 @@ async fn observe(
     let intake = Intake::new(lane.scope, board, deliver, lane.controlled, halt.clone())
         .remembered(lane.remembered)
         .timing(builder.timing.clone())
+        .pace(builder.pace.clone())
         .when_planned(move || planned.cancel());
     let mut source = lane.source.observe(intake);
     let mut announce = pin!(announce);

@@ -8,6 +8,7 @@ mod hardening;
 mod image;
 mod in_cluster;
 mod interactive;
+mod least_privilege;
 mod manifests;
 mod rbac;
 mod schema;

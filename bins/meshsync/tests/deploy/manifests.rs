@@ -17,7 +17,8 @@ use tempfile::TempDir;
 const RELEASE: &str = "meshsync";
 
 /// The components that can be laid over the base.
-pub(crate) const COMPONENTS: [&str; 4] = [
+pub(crate) const COMPONENTS: [&str; 5] = [
+    "flowcontrol",
     "everything",
     "without-secrets",
     "replicas",
@@ -140,7 +141,7 @@ fn rendered(mut command: Command) -> Result<String, String> {
     }
 }
 
-fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     let all: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
     all.into_iter().filter(|value| !value.is_null()).collect()
 }

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
+use k8s_openapi::api::flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -48,6 +49,10 @@ fn complaints(object: &Value) -> Vec<String> {
         ("v1", "Service") => read::<Service>(object),
         ("v1", "ServiceAccount") => read::<ServiceAccount>(object),
         ("apps/v1", "Deployment") => read::<Deployment>(object),
+        ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema") => read::<FlowSchema>(object),
+        ("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration") => {
+            read::<PriorityLevelConfiguration>(object)
+        }
         ("monitoring.coreos.com/v1", "ServiceMonitor") => read::<ServiceMonitor>(object),
         ("networking.k8s.io/v1", "NetworkPolicy") => read::<NetworkPolicy>(object),
         ("policy/v1", "PodDisruptionBudget") => read::<PodDisruptionBudget>(object),

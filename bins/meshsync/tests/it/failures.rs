@@ -80,9 +80,9 @@ async fn what_was_told_and_cannot_work_is_configuration() {
     .await;
     check(&["demo", "--sink", "file:"], 78, &["write file:PATH"]).await;
     check(
-        &["run", "--source", "docker:"],
+        &["run", "--source", "nonsense:"],
         78,
-        &["\"docker\"", "write k8s:"],
+        &["\"nonsense\"", "k8s:"],
     )
     .await;
     check(

@@ -4,6 +4,8 @@ mod aggregated;
 mod alias;
 mod discovered;
 mod document;
+mod facts;
+mod kubernetes;
 mod legacy;
 mod state;
 
@@ -13,4 +15,5 @@ pub use discovered::{
 pub use document::{
     DocumentError, Freshness, GroupVersion, GroupVersionDocument, GroupVersions, RootDocument,
 };
+pub use facts::discovery_facts;
 pub use state::{Catalog, Served};

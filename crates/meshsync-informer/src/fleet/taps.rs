@@ -8,11 +8,12 @@ use meshsync_discovery::{Catalog, Depth, NamespaceSelection, View, WatchPlan};
 use meshsync_model::{
     Change, ClusterId, Context, Deleted, Object, ObjectRef, Resource, ResourceId,
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Connection;
+use crate::pace::Pacer;
 use crate::picture::{Estate, Graves};
 use crate::status::StatusBoard;
 use crate::task::{End, Orders, Setup, Task, orders};
@@ -79,7 +80,7 @@ pub(super) struct Shared<'a> {
     pub(super) scope: &'a ClusterId,
     pub(super) watch_list: bool,
     pub(super) timing: &'a Timing,
-    pub(super) lists: &'a Arc<Semaphore>,
+    pub(super) pacer: &'a Arc<Pacer>,
     pub(super) hint: &'a Arc<Notify>,
     pub(super) stop: &'a CancellationToken,
 }
@@ -139,7 +140,8 @@ impl Taps {
                     ordered,
                     deliver,
                     watch_list: shared.watch_list,
-                    lists: Arc::clone(shared.lists),
+                    pacer: Arc::clone(shared.pacer),
+                    turn: None,
                     discover: Some(Arc::clone(shared.hint)),
                     stop: shared.stop.clone(),
                     retire: retire.clone(),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use meshsync_discovery::View;
 use meshsync_model::{ClusterId, Gvk, Resource};
 use proptest::prelude::*;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Cut, NAMES, Server, Trouble};
 use super::sinks::{SINKS, Sinks};
 use crate::chance;
+use crate::pace::{Pace, Pacer};
 use crate::picture::{Estate, Graves};
 use crate::status::{ResourceStatus, StatusBoard};
 use crate::task::{Setup, Task, orders};
@@ -205,7 +205,8 @@ pub(super) fn task(
         ordered: orders(View::default()).1,
         deliver: sinks.clone(),
         watch_list: matches!(way, Way::WatchList),
-        lists: Arc::new(Semaphore::new(16)),
+        pacer: Arc::new(Pacer::new(&Pace::default())),
+        turn: None,
         discover: None,
         stop: stop.clone(),
         retire: CancellationToken::new(),

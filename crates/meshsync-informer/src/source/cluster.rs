@@ -120,6 +120,7 @@ impl Source for Cluster {
                 remembered: intake.remembered,
                 watch_list: self.watch_list,
                 timing: intake.timing,
+                pace: intake.pace,
                 verify: self.verify,
             };
             let board = intake.board;

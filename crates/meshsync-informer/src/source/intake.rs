@@ -6,7 +6,7 @@ use meshsync_model::ClusterId;
 use tokio_util::sync::CancellationToken;
 
 use super::{BoxDeliver, SourceError, SourceState};
-use crate::{Controlled, Deliver, Remembered, StatusBoard, Timing};
+use crate::{Controlled, Deliver, Pace, Remembered, StatusBoard, Timing};
 
 /// Makes a way to the sinks for each of a source's tasks.
 pub(crate) type MakeDeliver = Box<dyn FnMut() -> BoxDeliver + Send>;
@@ -20,6 +20,7 @@ pub struct Intake {
     pub(crate) controlled: Controlled,
     pub(crate) remembered: Vec<Remembered>,
     pub(crate) timing: Timing,
+    pub(crate) pace: Pace,
     pub(crate) planned: Box<dyn FnOnce() + Send>,
     pub(crate) stop: CancellationToken,
 }
@@ -49,6 +50,7 @@ impl Intake {
             controlled,
             remembered: Vec::new(),
             timing: Timing::default(),
+            pace: Pace::default(),
             planned: Box::new(|| {}),
             stop,
         }
@@ -65,6 +67,13 @@ impl Intake {
     #[must_use]
     pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
+        self
+    }
+
+    /// How much is asked of the source at once.
+    #[must_use]
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use kube::Client;
 use meshsync_discovery::View;
 use meshsync_model::{Object, Resource, Tier};
-use tokio::sync::Semaphore;
 
 use super::confirm::{Confirm, Confirmation};
 use super::doubt::{Doubts, Settled};
@@ -15,6 +14,7 @@ use super::reread::{Reread, Turn};
 use super::verify::{self, Verify};
 use crate::api::{ACCEPT_JSON, ACCEPT_METADATA, ACCEPT_METADATA_LIST};
 use crate::ledger::OwnedRef;
+use crate::pace::Pacer;
 use crate::picture::Picture;
 use crate::timing::Timing;
 use crate::{Deliver, Reader, Room};
@@ -100,17 +100,17 @@ pub(super) struct Chores<R> {
 impl<R: Room> Chores<R> {
     pub(super) fn new(
         room: impl Fn() -> R,
-        lists: Arc<Semaphore>,
+        pacer: Arc<Pacer>,
         ordered: Ordered,
         verify: Verify,
         timing: &Timing,
     ) -> Self {
         Self {
             room: room(),
-            repair: Repair::new(room(), Arc::clone(&lists), timing),
+            repair: Repair::new(room(), Arc::clone(&pacer), timing),
             confirm: Confirm::default(),
             doubts: Doubts::default(),
-            reread: Reread::new(lists, timing),
+            reread: Reread::new(pacer, timing),
             verify,
             ordered,
         }

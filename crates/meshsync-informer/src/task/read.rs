@@ -6,7 +6,6 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use meshsync_discovery::Catalog;
 use meshsync_model::{Index, Object, ResourceVersion, WatchEventType};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::chores::Next;
@@ -15,6 +14,7 @@ use crate::api::parse_error_event;
 use crate::frame::{Frame, FrameError, LineFramer, ListFramer, OBJECT_BYTES_MAX};
 use crate::machine::Answer;
 use crate::mutation::{Mutation, mutated};
+use crate::pace::Pass;
 use crate::{Deliver, Room};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,10 @@ pub(super) struct Exchange {
     /// The initial events do not go on: bookmarks came instead of them.
     marking_time: bool,
     unbookmarked_silence_max: Duration,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Pass>,
     version: Option<String>,
+    /// Bytes that were read and not yet held to a rate.
+    unpaced_bytes: usize,
 }
 
 enum Framing {
@@ -55,7 +57,7 @@ impl Exchange {
         kind: Kind,
         body: Body,
         unbookmarked_silence_max: Duration,
-        permit: Option<OwnedSemaphorePermit>,
+        permit: Option<Pass>,
     ) -> Self {
         Self {
             body,
@@ -69,6 +71,7 @@ impl Exchange {
             unbookmarked_silence_max,
             permit,
             version: None,
+            unpaced_bytes: 0,
         }
     }
 
@@ -132,6 +135,13 @@ impl Exchange {
                     () = retire.cancelled() => return Err(Interrupted),
                     () = task.room.free() => {}
                 }
+                // And held to a rate, where there is one.
+                let read = std::mem::take(&mut self.unpaced_bytes);
+                tokio::select! {
+                    () = stop.cancelled() => return Err(Interrupted),
+                    () = retire.cancelled() => return Err(Interrupted),
+                    () = task.pacer.bytes(read) => {}
+                }
             }
             // A list that is never said to be complete is none, however often the
             // server says that it is there.
@@ -155,6 +165,7 @@ impl Exchange {
 
     fn chunk<D: Deliver>(&mut self, chunk: &[u8], task: &mut Task<D>) -> Turn {
         task.status.add_bytes(chunk.len());
+        self.unpaced_bytes += chunk.len();
         match &mut self.framing {
             Framing::List(framer) => {
                 let index = &mut self.index;
@@ -268,8 +279,9 @@ impl Exchange {
                     let version = self.version.get_or_insert_default();
                     version.clear();
                     version.push_str(object.resource_version());
-                    task.changed();
                 }
+                let deleted = event.r#type == WatchEventType::Deleted;
+                task.changed(object, deleted, self.listing);
             }
         }
         Turn::Go
@@ -327,7 +339,10 @@ impl<D: Deliver> Task<D> {
             Frame::TooLarge { head, bytes } => self.too_large(head, bytes),
             Frame::Whole(item) => match index.parse(item) {
                 Ok(object) if object.name().is_empty() => self.nameless(item),
-                Ok(object) => self.picture.apply(&object),
+                Ok(object) => {
+                    self.picture.apply(&object);
+                    self.changed(&object, false, true);
+                }
                 Err(error) => self.unreadable(item, &error),
             },
         }
@@ -349,20 +364,28 @@ impl<D: Deliver> Task<D> {
         self.chores
             .shown_no_more(object, &self.server, &mut self.picture);
         if as_it_was {
-            self.changed();
+            self.changed(object, true, false);
         }
         as_it_was
     }
 
-    /// A change was seen in the watch.
-    fn changed(&self) {
-        if let Some(refused) = &self.refused
+    /// A state of an object was seen, or its end.
+    fn changed(&mut self, object: &Object<'_>, deleted: bool, listing: bool) {
+        if let Some(definitions) = &mut self.definitions {
+            let changed = definitions.changed(object) || deleted;
+            if deleted {
+                definitions.gone(object);
+            }
+            // What a list shows has been asked for, or is when it is complete.
+            if changed && !listing {
+                self.ring();
+            }
+        }
+        if !listing
+            && let Some(refused) = &self.refused
             && Catalog::is_permission_relevant(&self.server.resource.id())
         {
             refused.ring.notify_one();
-        }
-        if Catalog::is_discovery_relevant(&self.server.resource.id()) {
-            self.ring();
         }
     }
 

@@ -15,13 +15,13 @@ use http::Response;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use meshsync_model::Index;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::chores::Server;
 use crate::api::{RequestError, get};
 use crate::chance;
 use crate::frame::{Frame, ListFramer};
+use crate::pace::{Pacer, Pass, rank};
 use crate::picture::Picture;
 use crate::timing::{Timing, exponential};
 use crate::{Deliver, Room};
@@ -31,7 +31,7 @@ pub(super) struct Repair<R> {
     state: State,
     index: Index,
     room: R,
-    lists: Arc<Semaphore>,
+    pacer: Arc<Pacer>,
     /// After a reading that helped nobody, or failed.
     retry: RangeInclusive<Duration>,
     silence_max: Duration,
@@ -62,16 +62,16 @@ pub(super) struct Reading {
     body: Body,
     framer: ListFramer,
     /// One of the lists that may run at once.
-    _permit: Option<OwnedSemaphorePermit>,
+    _pass: Option<Pass>,
 }
 
 impl<R: Room> Repair<R> {
-    pub(super) fn new(room: R, lists: Arc<Semaphore>, timing: &Timing) -> Self {
+    pub(super) fn new(room: R, pacer: Arc<Pacer>, timing: &Timing) -> Self {
         Self {
             state: State::Idle,
             index: Index::new(),
             room,
-            lists,
+            pacer,
             retry: timing.repair.clone(),
             silence_max: timing.list_silence_max,
             vain: 0,
@@ -179,15 +179,17 @@ impl<R: Room> Repair<R> {
     }
 
     fn open(&self, server: &Server, url: String) -> State {
-        let (client, lists) = (server.client.clone(), Arc::clone(&self.lists));
+        let (client, pacer) = (server.client.clone(), Arc::clone(&self.pacer));
+        let rank = rank(&server.resource, server.tier);
         let accept = server.accept_list();
         State::Opening(Box::pin(async move {
-            let permit = lists.acquire_owned().await.ok();
+            let pass = pacer.gate.queue(rank).pass().await;
+            pacer.request().await;
             let response: Response<Body> = get(&client, &url, accept, None).await?;
             Ok(Reading {
                 body: response.into_body(),
                 framer: ListFramer::new(),
-                _permit: permit,
+                _pass: pass,
             })
         }))
     }

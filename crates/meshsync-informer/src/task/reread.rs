@@ -9,11 +9,11 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use meshsync_model::Index;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::chores::Server;
 use crate::api::{RequestError, get};
 use crate::frame::{Frame, ListFramer};
+use crate::pace::{Pacer, Pass, rank};
 use crate::picture::Picture;
 use crate::timing::Timing;
 use crate::{Deliver, Reader};
@@ -28,7 +28,7 @@ pub(super) struct Reread {
     state: State,
     attempts: u32,
     index: Index,
-    lists: Arc<Semaphore>,
+    pacer: Arc<Pacer>,
     silence_max: Duration,
 }
 
@@ -42,7 +42,7 @@ enum State {
 pub(super) struct Page {
     body: Body,
     framer: ListFramer,
-    _permit: Option<OwnedSemaphorePermit>,
+    _pass: Option<Pass>,
 }
 
 /// What happened to a reading.
@@ -55,14 +55,14 @@ pub(super) enum Turn {
 }
 
 impl Reread {
-    pub(super) fn new(lists: Arc<Semaphore>, timing: &Timing) -> Self {
+    pub(super) fn new(pacer: Arc<Pacer>, timing: &Timing) -> Self {
         Self {
             waiting: VecDeque::new(),
             reader: None,
             state: State::Idle,
             attempts: 0,
             index: Index::new(),
-            lists,
+            pacer,
             silence_max: timing.list_silence_max,
         }
     }
@@ -173,15 +173,17 @@ impl Reread {
     }
 
     fn open(&self, server: &Server, url: String) -> State {
-        let (client, lists) = (server.client.clone(), Arc::clone(&self.lists));
+        let (client, pacer) = (server.client.clone(), Arc::clone(&self.pacer));
+        let rank = rank(&server.resource, server.tier);
         let accept = server.accept_list();
         State::Opening(Box::pin(async move {
-            let permit = lists.acquire_owned().await.ok();
+            let pass = pacer.gate.queue(rank).pass().await;
+            pacer.request().await;
             let response = get(&client, &url, accept, None).await?;
             Ok(Page {
                 body: response.into_body(),
                 framer: ListFramer::new(),
-                _permit: permit,
+                _pass: pass,
             })
         }))
     }

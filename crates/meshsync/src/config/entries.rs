@@ -1,5 +1,7 @@
 //! What a configuration says, key by key, and one configuration over another.
 
+use std::time::Duration;
+
 use meshsync_discovery::{OptOut, Selection};
 use meshsync_model::Secrets;
 use meshsync_model::wire::meshery::Fidelity;
@@ -29,6 +31,10 @@ impl Config {
             cluster_id,
             probes_addr,
             admin_addr,
+            lists_max,
+            requests_per_second,
+            bytes_per_second,
+            smooth_start,
         } = self;
         fn list<T: ToString>(list: &[T]) -> Option<Value> {
             let texts: Vec<String> = list.iter().map(ToString::to_string).collect();
@@ -40,11 +46,15 @@ impl Config {
                 addr.map_or_else(|| "none".to_owned(), |addr| addr.to_string())
             ))
         };
-        let interval = verify_interval.and_then(|it| jiff::SignedDuration::try_from(it).ok());
+        fn duration(of: Option<Duration>) -> Option<Value> {
+            let it = jiff::SignedDuration::try_from(of?).ok()?;
+            Some(json!(format!("{it:#}")))
+        }
         let sinks: Vec<String> = sinks.iter().map(shown).collect();
         let entries = [
             ("adminAddr", addr(admin_addr)),
             ("also", list(also)),
+            ("bytesPerSecond", bytes_per_second.map(|it| json!(it))),
             (
                 "clusterId",
                 cluster_id.as_ref().map(|id| json!(id.as_str())),
@@ -52,6 +62,7 @@ impl Config {
             ("depth", depth.map(|depth| json!(depth.as_str()))),
             ("exclude", list(exclude)),
             ("include", list(include)),
+            ("listsMax", lists_max.map(|it| json!(it))),
             (
                 "mesheryWire",
                 meshery_wire.map(|wire| json!(wire_name(wire))),
@@ -64,14 +75,13 @@ impl Config {
             ("optOut", opt_out.map(|it| json!(OptOut::as_str(it)))),
             ("outboxBytes", outbox_bytes.map(|bytes| json!(bytes))),
             ("probesAddr", addr(probes_addr)),
+            ("requestsPerSecond", requests_per_second.map(|it| json!(it))),
             ("secrets", secrets.map(|it| json!(secrets_name(it)))),
             ("sinks", list(&sinks)),
+            ("smoothStart", duration(*smooth_start)),
             ("source", source.as_ref().map(|url| json!(url))),
             ("tiers", list(tiers)),
-            (
-                "verifyInterval",
-                interval.map(|it| json!(format!("{it:#}"))),
-            ),
+            ("verifyInterval", duration(*verify_interval)),
         ];
         let said = entries.into_iter();
         said.filter_map(|(key, value)| Some((key, value?)))
@@ -108,6 +118,10 @@ impl Config {
             cluster_id: self.cluster_id.or_else(|| lower.cluster_id.clone()),
             probes_addr: self.probes_addr.or(lower.probes_addr),
             admin_addr: self.admin_addr.or(lower.admin_addr),
+            lists_max: self.lists_max.or(lower.lists_max),
+            requests_per_second: self.requests_per_second.or(lower.requests_per_second),
+            bytes_per_second: self.bytes_per_second.or(lower.bytes_per_second),
+            smooth_start: self.smooth_start.or(lower.smooth_start),
         }
     }
 

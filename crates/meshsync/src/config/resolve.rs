@@ -17,18 +17,22 @@ use crate::source::SourceUrl;
 pub(super) const KEYS: &[&str] = &[
     "adminAddr",
     "also",
+    "bytesPerSecond",
     "clusterId",
     "depth",
     "exclude",
     "include",
+    "listsMax",
     "mesheryWire",
     "namespaceLabels",
     "namespaces",
     "optOut",
     "outboxBytes",
     "probesAddr",
+    "requestsPerSecond",
     "secrets",
     "sinks",
+    "smoothStart",
     "source",
     "tiers",
     "verifyInterval",
@@ -59,6 +63,14 @@ pub(super) fn is_list(key: &str) -> bool {
     matches!(
         key,
         "also" | "exclude" | "include" | "namespaces" | "sinks" | "tiers"
+    )
+}
+
+/// Whether the value of a key is a number.
+pub(super) fn is_number(key: &str) -> bool {
+    matches!(
+        key,
+        "bytesPerSecond" | "listsMax" | "outboxBytes" | "requestsPerSecond"
     )
 }
 
@@ -124,6 +136,17 @@ impl Resolver {
             "mesheryWire" => self.config.meshery_wire = self.text(value, meshery_wire),
             "outboxBytes" => self.config.outbox_bytes = self.bytes(value),
             "verifyInterval" => self.config.verify_interval = self.text(value, verify_interval),
+            "listsMax" => {
+                let number = self.number(value, "lists at once");
+                self.config.lists_max = number.and_then(|number| number.try_into().ok());
+            }
+            "requestsPerSecond" => {
+                self.config.requests_per_second = self.number(value, "requests a second");
+            }
+            "bytesPerSecond" => {
+                self.config.bytes_per_second = self.number(value, "bytes a second");
+            }
+            "smoothStart" => self.config.smooth_start = self.text(value, smooth_start),
             "clusterId" => {
                 self.config.cluster_id = self.text(value, |id| {
                     ClusterId::new(id).ok_or("it is empty: give the cluster a name")
@@ -191,6 +214,20 @@ impl Resolver {
         self.config.namespaces = NamespaceSelection::only(names).unwrap_or_default();
     }
 
+    /// A whole number of something, at least one.
+    fn number(&mut self, value: &Spanned<Node>, what: &str) -> Option<u64> {
+        match value.value {
+            Node::Number(Some(number)) if number > 0 => Some(number),
+            _ => {
+                let found = value.value.name();
+                let message =
+                    format!("expected a whole number of {what}, at least 1, found {found}");
+                self.problem(place(value), message);
+                None
+            }
+        }
+    }
+
     fn bytes(&mut self, value: &Spanned<Node>) -> Option<usize> {
         let bytes = match value.value {
             Node::Number(Some(bytes)) => usize::try_from(bytes).ok(),
@@ -224,6 +261,12 @@ fn verify_interval(text: &str) -> Result<Duration, String> {
         Ok(_) => Ok(duration),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn smooth_start(text: &str) -> Result<Duration, String> {
+    const FORMS: &str = "write a duration such as 500ms, 30s or 2m";
+    let duration: SignedDuration = text.parse().map_err(|_| FORMS.to_owned())?;
+    Duration::try_from(duration).map_err(|_| FORMS.to_owned())
 }
 
 fn secrets(text: &str) -> Result<Secrets, String> {

@@ -42,6 +42,11 @@ const KEYS: &[(&str, &str, Form)] = &[
         "Rules of what is observed on top of the rest",
         rules,
     ),
+    (
+        "bytesPerSecond",
+        "Bytes a second that initial lists take at most",
+        positive,
+    ),
     ("clusterId", "Name of the cluster in every record", text),
     (
         "depth",
@@ -54,6 +59,7 @@ const KEYS: &[(&str, &str, Form)] = &[
         "Rules of what is observed, and nothing else",
         rules,
     ),
+    ("listsMax", "Lists at once at most", positive),
     (
         "mesheryWire",
         "Dialect of Meshery messages",
@@ -84,12 +90,18 @@ const KEYS: &[(&str, &str, Form)] = &[
         "Address for /healthz, /livez, /readyz and /metrics: IP:PORT, :PORT, or none",
         text,
     ),
+    ("requestsPerSecond", "Requests a second at most", positive),
     (
         "secrets",
         "Whether values of Secrets leave",
         || json!({"enum": ["redacted", "plain"]}),
     ),
     ("sinks", "URLs of sinks", list),
+    (
+        "smoothStart",
+        "Over how long the lists of a start begin, such as 30s",
+        text,
+    ),
     (
         "source",
         "Cluster: k8s:[?context=NAME&kubeconfig=PATH]",
@@ -109,6 +121,10 @@ const KEYS: &[(&str, &str, Form)] = &[
 
 fn text() -> Value {
     json!({"type": "string", "minLength": 1})
+}
+
+fn positive() -> Value {
+    json!({"type": "integer", "minimum": 1})
 }
 
 fn list() -> Value {

@@ -3,7 +3,7 @@
 use serde_saphyr::Spanned;
 
 use super::document::Node;
-use super::resolve::{self, KEYS, is_list};
+use super::resolve::{self, KEYS, is_list, is_number};
 use super::{Config, ConfigError};
 
 /// What separates the entries of a list in a variable. Rules hold commas.
@@ -49,7 +49,7 @@ fn node(key: &str, text: &str) -> Spanned<Node> {
     let text = text.trim();
     if !is_list(key) {
         let node = match text.parse() {
-            Ok(number) if key == "outboxBytes" => Node::Number(Some(number)),
+            Ok(number) if is_number(key) => Node::Number(Some(number)),
             _ => Node::Text(text.to_owned()),
         };
         return Spanned::new(node, here(), here());

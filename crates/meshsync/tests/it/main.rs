@@ -5,10 +5,12 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod citizen;
 mod cluster;
 mod debts;
 #[cfg(all(unix, feature = "docker"))]
 mod deep;
+mod definitions;
 mod docker;
 mod e2e;
 mod faults;

@@ -231,7 +231,10 @@ async fn a_list_of_a_namespace_deletes_only_what_is_of_it() {
     running
         .sees("only a has changed", |replica| known(replica) == expected)
         .await;
-    assert_eq!(running.resource("configmaps").objects, 4);
+    eventually("the status has them too", DEADLINE, async || {
+        running.resource("configmaps").objects == 4
+    })
+    .await;
     // Given back, it shows what has happened meanwhile.
     permit(&sim, Some("b"));
     let expected: BTreeSet<String> = ["a/one", "a/three", "b/one"].map(str::to_owned).into();
@@ -319,7 +322,7 @@ async fn roles_in_the_wanted_namespaces_are_enough() {
     let running = start(&sim, selection.clone());
     running.synced().await;
     sees(&running, "what is wanted", &["a", "b"]).await;
-    assert_eq!(running.resource("configmaps").state, ResourceState::Live);
+    is(&running, ResourceState::Live).await;
     running
         .sees("in sync", |replica| {
             replica.log.contains(&"SYNCED configmaps".to_owned())
