@@ -40,6 +40,7 @@ async fn namespaces_and_definitions_come_first_presence_before_detail_and_what_i
         depth: Depth {
             preset: Preset::Standard,
             rules: vec!["secrets=detail".parse().unwrap()],
+            ..Depth::default()
         },
         ..Selection::default()
     };
