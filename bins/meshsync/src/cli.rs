@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use meshsync::check::CanaryMode;
 use meshsync::{
-    Fidelity, LabelSelector, ListenAddr, Managed, OptOut, Pattern, Preset, Ready, Secrets,
-    SubjectPattern, TierRule,
+    Fidelity, LabelSelector, LeaderElect, ListenAddr, Managed, OptOut, Pattern, Preset, Ready,
+    Secrets, SubjectPattern, TierRule,
 };
 
 use crate::logging::LogFormat;
@@ -263,6 +263,8 @@ pub(crate) struct RunArgs {
     pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) endpoints: EndpointArgs,
+    #[command(flatten)]
+    pub(crate) election: ElectionArgs,
     /// Say which products are installed, too: records of kind Fingerprint that come, change and go
     /// like others, and a part of /status
     #[arg(long)]
@@ -518,6 +520,19 @@ pub(crate) struct SinkArgs {
     /// [default: meshery-server.>]
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) reply_subjects: Vec<SubjectPattern>,
+}
+
+/// Which of several that run observes.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ElectionArgs {
+    /// Observe only while this one leads: of all that hold the same lock one does, and the others
+    /// wait to take over. The lock is in the first sink that is a broker (broker; it needs JetStream),
+    /// or a Lease of the cluster (lease, lease:NAME, lease:NAMESPACE/NAME) [default: off]
+    #[arg(long, value_name = "HOW", env = "MESHSYNC_LEADER_ELECT")]
+    pub(crate) leader_elect: Option<LeaderElect>,
+    /// A leader that is silent for so long is followed by another one [default: 15s]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) leader_lease: Option<Duration>,
 }
 
 /// What is served over HTTP.

@@ -88,6 +88,8 @@ impl From<RunError> for Failure {
         match error {
             // The disk is full, or the like: neither told wrongly nor unreachable.
             RunError::Sink(_) => Self::other(anyhow::anyhow!(text)),
+            // Started again, it follows.
+            RunError::LeadershipLost { .. } => Self::other(anyhow::anyhow!(text)),
             RunError::Config(_) if !text.contains("--source") => {
                 Self::configuration(anyhow::anyhow!("{text}\n{NAME}"))
             }

@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod config;
 mod demo;
+mod election;
 mod failure;
 mod fingerprint;
 mod logging;

@@ -9,7 +9,7 @@ use crate::cli::RunArgs;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 use crate::web::Page;
-use crate::{config, fingerprint, pipeline, settings, signals};
+use crate::{config, election, fingerprint, pipeline, settings, signals};
 
 /// Observes a cluster until told to stop.
 pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Failure> {
@@ -28,6 +28,7 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     if args.fingerprints || folder.is_some() {
         builder = builder.fingerprints(fingerprint::rule_set(folder)?);
     }
+    builder = election::elect(builder, &args.election, &args.sinks, &file)?;
     let endpoints = settings::endpoints(&args.endpoints, &file);
     let sinks = args.sinks.urls.iter().map(String::as_str);
     let sinks = sinks.chain(file.sinks.iter().map(meshsync::SinkUrl::as_str));

@@ -38,19 +38,6 @@ pub(crate) fn cluster(args: &ClusterArgs, file: &Config) -> Result<Builder, Fail
     Ok(builder)
 }
 
-/// The URLs of the sinks that were asked for.
-pub(crate) fn sink_urls(args: &SinkArgs, file: &Config) -> Vec<String> {
-    let mut urls = args.urls.clone();
-    if urls.is_empty() {
-        urls.extend(file.sinks.iter().map(|url| url.as_str().to_owned()));
-    }
-    let broker = std::env::var(BROKER_URL).unwrap_or_default();
-    if urls.is_empty() && !broker.trim().is_empty() {
-        urls.push(broker.trim().to_owned());
-    }
-    urls
-}
-
 /// What a synthetic test makes.
 pub(crate) fn canary(mut options: CheckOptions, args: &CanaryArgs) -> CheckOptions {
     options.canary = args.canary.into();
@@ -66,25 +53,13 @@ pub(crate) fn sinks(
     file: &Config,
     page: Option<&Page>,
 ) -> Result<Builder, Failure> {
-    let mut urls: Vec<&str> = args.urls.iter().map(String::as_str).collect();
-    if urls.is_empty() {
-        urls.extend(file.sinks.iter().map(meshsync::SinkUrl::as_str));
-    }
-    let broker = std::env::var(BROKER_URL).unwrap_or_default();
-    let mut from = "--sink";
-    if urls.is_empty() {
-        match broker.trim() {
-            // Who wants a page does not want records on top.
-            "" if page.is_some() => {}
-            "" => urls.push("stdout:"),
-            url => {
-                from = BROKER_URL;
-                urls.push(url);
-            }
-        }
+    let (mut urls, from) = sink_urls(args, file);
+    if urls.is_empty() && page.is_none() {
+        // Who wants a page does not want records on top.
+        urls.push("stdout:".to_owned());
     }
     let mut is_asked = false;
-    for url in urls {
+    for url in &urls {
         if let Some(page) = page.filter(|page| page.is_at(url)) {
             builder = page.fill(builder);
             continue;
@@ -110,6 +85,22 @@ pub(crate) fn sinks(
     }
     let fidelity = args.meshery_wire.map(Into::into).or(file.meshery_wire);
     Ok(builder.meshery_wire(fidelity.unwrap_or_default()))
+}
+
+/// The URLs of the sinks that are asked for, and where.
+pub(crate) fn sink_urls(args: &SinkArgs, file: &Config) -> (Vec<String>, &'static str) {
+    if !args.urls.is_empty() {
+        return (args.urls.clone(), "--sink");
+    }
+    if !file.sinks.is_empty() {
+        let urls = file.sinks.iter().map(|url| url.as_str().to_owned());
+        return (urls.collect(), "--sink");
+    }
+    let broker = std::env::var(BROKER_URL).unwrap_or_default();
+    match broker.trim() {
+        "" => (Vec::new(), "--sink"),
+        url => (vec![url.to_owned()], BROKER_URL),
+    }
 }
 
 /// How requests are answered, where a sink is a broker.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::listen;
 use crate::metrics::Metrics;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Role};
 
 /// Where to serve what. `None`: not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,7 +125,10 @@ fn admin(monitor: Monitor) -> Router {
 }
 
 async fn readyz(State((monitor, ready)): State<(Monitor, Ready)>) -> impl IntoResponse {
+    // Who waits to take over is as ready as can be.
+    let follows = monitor.leadership().role == Role::Follower;
     let is_ready = match ready {
+        Ready::Synced | Ready::Sink if follows => true,
         Ready::Started => true,
         Ready::Synced => monitor.is_synced(),
         Ready::Sink => {

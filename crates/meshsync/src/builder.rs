@@ -18,6 +18,7 @@ use crate::changes::Changes;
 use crate::compose::Composer;
 use crate::fingerprints::{FingerprintChange, Fingerprints, Listener};
 use crate::handle::Handle;
+use crate::leader::{LASTS_MIN, LeaderElection};
 use crate::monitor::Monitor;
 use crate::run::{RunError, run};
 use crate::source::{SourceUrl, SourceUrlError};
@@ -60,6 +61,7 @@ pub struct Builder {
     pub(crate) follow_resource: bool,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) patient: bool,
+    pub(crate) leader_election: Option<LeaderElection>,
     #[cfg(feature = "nats")]
     pub(crate) requests: Option<crate::meshery::RequestOptions>,
 }
@@ -101,6 +103,14 @@ pub enum BuildError {
         /// What is the least.
         min: Duration,
     },
+    /// A lock that would be lost whenever a machine is busy.
+    #[error(
+        "a leader's lock that lasts {lasts:?} is lost all the time: let it last {LASTS_MIN:?} or more"
+    )]
+    LeadershipTooShort {
+        /// What was asked for.
+        lasts: Duration,
+    },
     /// Rules that cannot be used.
     #[error("failed to use the rules for fingerprints")]
     Rules(#[from] CatalogError),
@@ -132,6 +142,7 @@ impl Default for Builder {
             follow_resource: false,
             state_dir: None,
             patient: false,
+            leader_election: None,
             #[cfg(feature = "nats")]
             requests: None,
         }
@@ -328,6 +339,16 @@ impl Builder {
         self
     }
 
+    /// Observes nothing and sends nothing until it leads: of several that run with
+    /// the same lock one does. [`MeshSync::run`] ends with
+    /// [`RunError::LeadershipLost`] when it leads no more, at once and without
+    /// sending what waits; start it again to follow. Default: whoever runs observes.
+    #[must_use]
+    pub fn leader_election(mut self, election: LeaderElection) -> Self {
+        self.leader_election = Some(election);
+        self
+    }
+
     /// Answers requests that arrive over NATS. Default: no.
     #[cfg(feature = "nats")]
     #[must_use]
@@ -354,6 +375,13 @@ impl Builder {
             return Err(BuildError::VerifyTooOften {
                 interval,
                 min: verify_interval_min,
+            });
+        }
+        if let Some(election) = &self.leader_election
+            && election.lasts < LASTS_MIN
+        {
+            return Err(BuildError::LeadershipTooShort {
+                lasts: election.lasts,
             });
         }
         if self.outbox_bytes < OUTBOX_BYTES_MIN {

@@ -18,6 +18,8 @@ use meshsync_discovery::{LabelSelector, NamespaceSelection, OptOut, Preset, Rule
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
+use crate::leader::LeaderElect;
+
 /// What a configuration file says. What it does not say is `None` or empty, so
 /// that others can override it and defaults stay in one place.
 ///
@@ -37,6 +39,8 @@ use meshsync_model::{ClusterId, Secrets};
 /// | `verifyInterval` | duration such as `10m` | [`Builder::verify_interval`](crate::Builder::verify_interval) |
 /// | `listsMax`, `requestsPerSecond`, `bytesPerSecond` | numbers | [`Pace`](crate::Pace) |
 /// | `smoothStart` | duration such as `30s` | [`Pace`](crate::Pace) |
+/// | `leaderElect` | `off`, `broker`, `lease`, `lease:NAME`, `lease:NAMESPACE/NAME` | [`Builder::leader_election`](crate::Builder::leader_election) |
+/// | `leaderLease` | duration such as `15s` | [`LeaderElection::lasts`](crate::LeaderElection::lasts) |
 /// | `clusterId` | text | [`Builder::cluster_id`](crate::Builder::cluster_id) |
 /// | `probesAddr`, `adminAddr` | [`ListenAddr`] | [`Endpoints`](crate::Endpoints) |
 ///
@@ -94,6 +98,10 @@ pub struct Config {
     pub bytes_per_second: Option<u64>,
     /// Over which time the first lists begin.
     pub smooth_start: Option<Duration>,
+    /// How one of several that run is elected.
+    pub leader_elect: Option<LeaderElect>,
+    /// A leader that is silent for so long is followed by another one.
+    pub leader_lease: Option<Duration>,
     /// Identity of the cluster.
     pub cluster_id: Option<ClusterId>,
     /// Where probes and metrics are served.

@@ -75,6 +75,7 @@ mod explain;
 mod fingerprints;
 mod full_sync;
 mod handle;
+mod leader;
 #[cfg(feature = "admin")]
 mod listen;
 mod meshery;
@@ -100,6 +101,7 @@ pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError
 pub use explain::{ExplainError, Explanation, Question, explain};
 pub use fingerprints::FingerprintChange;
 pub use handle::{Handle, Replaying, RulesError};
+pub use leader::{LeaderElect, LeaderElectError, LeaderElection, LeaderLock};
 #[cfg(feature = "nats")]
 pub use meshery::RequestOptions;
 pub use meshery::{
@@ -108,7 +110,7 @@ pub use meshery::{
 };
 #[cfg(feature = "nats")]
 pub use meshsync_broker::requests::SubjectPattern;
-pub use monitor::{Monitor, OutboxSnapshot, SinkSnapshot};
+pub use monitor::{LeadershipSnapshot, Monitor, OutboxSnapshot, Role, SinkSnapshot};
 pub use rbac::{RbacAnswer, RbacNeeds, rbac_in_cluster, rbac_without_cluster};
 pub use reviews::{Permission, Reviews};
 pub use run::RunError;

@@ -53,6 +53,13 @@ impl Collector for PipelineCollector {
             "1 when every sink was given every resource in full",
             synced,
         )?;
+        let leader = i64::from(monitor.leadership().role.observes());
+        single(
+            &mut encoder,
+            "leader",
+            "1 when this one observes; 0 while another one leads or nobody does",
+            leader,
+        )?;
         let plain = i64::from(monitor.secrets() == Secrets::Plain);
         single(
             &mut encoder,

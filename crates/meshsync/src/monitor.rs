@@ -39,6 +39,50 @@ struct Shared {
     connected: watch::Sender<bool>,
     configuration: Arc<Mutex<ConfigurationStatus>>,
     synthetic: Mutex<Option<SyntheticStatus>>,
+    leadership: watch::Sender<LeadershipSnapshot>,
+}
+
+/// What this pipeline is among others of its kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// It runs by itself: nobody is elected.
+    #[default]
+    Alone,
+    /// It does not know yet who leads.
+    Candidate,
+    /// Another one leads. It observes nothing, and is ready to take over.
+    Follower,
+    /// It leads.
+    Leader,
+}
+
+impl Role {
+    /// The name used in the status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Candidate => "candidate",
+            Self::Follower => "follower",
+            Self::Leader => "leader",
+        }
+    }
+
+    /// Whether it observes.
+    pub fn observes(self) -> bool {
+        matches!(self, Self::Alone | Self::Leader)
+    }
+}
+
+/// Who leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeadershipSnapshot {
+    /// What this one is.
+    pub role: Role,
+    /// Identity of the one that leads, where it is known.
+    pub leader: Option<String>,
+    /// Since when, where somebody is elected.
+    pub since: Option<SystemTime>,
 }
 
 /// A moment of a sink.
@@ -82,6 +126,7 @@ impl Monitor {
                 connected: watch::Sender::new(false),
                 configuration: Arc::default(),
                 synthetic: Mutex::default(),
+                leadership: watch::Sender::default(),
             }),
         }
     }
@@ -163,6 +208,26 @@ impl Monitor {
 
     pub(crate) fn fingerprint_engine(&self) -> Option<Arc<Fingerprints>> {
         self.shared.prints.clone()
+    }
+
+    /// Who leads, with [`Builder::leader_election`](crate::Builder::leader_election).
+    pub fn leadership(&self) -> LeadershipSnapshot {
+        self.shared.leadership.borrow().clone()
+    }
+
+    /// Notes who leads; returns whether that is news.
+    pub(crate) fn set_role(&self, role: Role, leader: Option<&str>) -> bool {
+        self.shared.leadership.send_if_modified(|now| {
+            let news = now.role != role || now.leader.as_deref() != leader;
+            if news {
+                *now = LeadershipSnapshot {
+                    role,
+                    leader: leader.map(str::to_owned),
+                    since: Some(SystemTime::now()),
+                };
+            }
+            news
+        })
     }
 
     /// Whether the broker that requests come from was reached at least once.

@@ -30,9 +30,11 @@ use crate::dispatch::Dispatcher;
 use crate::fingerprints::{self, Deep, Ears, Fingerprints};
 use crate::full_sync;
 use crate::handle::Handle;
+use crate::leader::{self, AnyLock, Lost, Term};
 use crate::meshery::live::Live;
 #[cfg(feature = "nats")]
 use crate::meshery::requests;
+use crate::monitor::{Monitor, Role};
 use crate::outlets::Outlets;
 use crate::state_dir;
 
@@ -64,6 +66,18 @@ pub enum RunError {
         /// The cause.
         #[source]
         source: std::io::Error,
+    },
+    /// The lock is to be a Lease, and nothing that is observed has any.
+    #[error(
+        "a Lease says who leads, and no Kubernetes cluster is observed that could have one: elect \
+         with the broker (--leader-elect=broker)"
+    )]
+    NoLease,
+    /// Another agent leads, or the lock could not be renewed: nothing more is sent.
+    #[error("leads no more: {why}; start again to follow")]
+    LeadershipLost {
+        /// What happened.
+        why: String,
     },
     /// The last sink broke or panicked. That its reader went away is no error.
     #[error("no sink is left")]
@@ -133,13 +147,28 @@ async fn pipeline(
     let live = builder
         .follow_resource
         .then(|| Live::new(handle.composer().clone(), monitor.configuration_cell()));
-    let (source, scope) = tokio::select! {
+    let (source, scope, connection) = tokio::select! {
         () = &mut stop => return Ok(()),
-        reached = reach(&mut builder, live.as_ref(), reached) => reached?,
+        reached = reach(&mut builder, live.as_ref()) => reached?,
     };
     let name = source.name();
     tracing::info!(source = %name, platform = %source.platform(), scope = %scope, "connected");
     monitor.set_cluster(name, scope.clone());
+    let mut term = match builder.leader_election.take() {
+        Some(election) => {
+            let lock = AnyLock::new(&election.lock, connection.as_ref(), &scope);
+            let lock = lock.ok_or(RunError::NoLease)?;
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                term = leader::stand(election, lock, monitor) => Some(term),
+            }
+        }
+        None => None,
+    };
+    if let Some(connection) = connection {
+        // Nobody waits for it where no requests are answered.
+        drop(reached.send(connection));
+    }
 
     let mut outputs = std::mem::take(&mut builder.sinks);
     let mut remembered = Vec::new();
@@ -155,16 +184,48 @@ async fn pipeline(
         controlled,
         remembered,
     };
-    let result = observe(builder, lane, handle, &mut sinks, stop).await;
+    let mut lost = None;
+    let until = async {
+        tokio::select! {
+            () = stop => {}
+            how = lead(&mut term) => lost = Some(how),
+        }
+    };
+    // Large enough to be kept off this stack.
+    let result = Box::pin(observe(builder, lane, handle, &mut sinks, until)).await;
 
     outlets.close();
-    let drained =
-        tokio::time::timeout(GRACE, async { while sinks.ended().await.is_some() {} }).await;
-    if drained.is_err() {
-        abandon.cancel();
-        while sinks.ended().await.is_some() {}
+    if lost.is_none() {
+        let drained = async { while sinks.ended().await.is_some() {} };
+        tokio::select! {
+            how = lead(&mut term) => lost = Some(how),
+            _ = tokio::time::timeout(GRACE, drained) => {}
+        }
     }
-    result
+    // Where nothing is left, nobody is there to hear it.
+    abandon.cancel();
+    while sinks.ended().await.is_some() {}
+    match (lost, term) {
+        (Some(how), _) => {
+            monitor.set_role(Role::Candidate, None);
+            let why = how.to_string();
+            Err(RunError::LeadershipLost { why })
+        }
+        (None, Some(term)) => {
+            term.resign().await;
+            monitor.set_role(Role::Candidate, None);
+            result
+        }
+        (None, None) => result,
+    }
+}
+
+/// Leads until that is over; for ever where nobody is elected.
+async fn lead(term: &mut Option<Term>) -> Lost {
+    match term {
+        Some(term) => term.lost().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A source whose identity is known.
@@ -179,12 +240,11 @@ struct Lane {
 async fn reach(
     builder: &mut Builder,
     live: Option<&Live>,
-    reached: oneshot::Sender<Connection>,
-) -> Result<(Box<dyn Source>, ClusterId), RunError> {
+) -> Result<(Box<dyn Source>, ClusterId, Option<Connection>), RunError> {
     if builder.cluster.is_none() && !builder.sources.is_empty() {
         let mut source = builder.sources.remove(0);
         let scope = identify(&mut *source, builder.patient).await?;
-        return Ok((source, scope));
+        return Ok((source, scope, None));
     }
     let config = builder.cluster.take().unwrap_or_default();
     let connection = config.connect().await?;
@@ -209,13 +269,11 @@ async fn reach(
     if let Some(live) = live {
         live.begin(&connection).await;
     }
-    // Nobody waits for it where no requests are answered.
-    drop(reached.send(connection.clone()));
-    let cluster = Cluster::reached(connection, scope.clone())
+    let cluster = Cluster::reached(connection.clone(), scope.clone())
         .taps(live.map(Live::taps).unwrap_or_default())
         .watch_list(watch_list)
         .verify(builder.verify_interval.map(VerifyConfig::every));
-    Ok((Box::new(cluster), scope))
+    Ok((Box::new(cluster), scope, Some(connection)))
 }
 
 /// Asks a source who it is, until it says so where it is waited for.

@@ -17,8 +17,9 @@ use tempfile::TempDir;
 const RELEASE: &str = "meshsync";
 
 /// The components that can be laid over the base.
-pub(crate) const COMPONENTS: [&str; 5] = [
+pub(crate) const COMPONENTS: [&str; 6] = [
     "flowcontrol",
+    "election",
     "everything",
     "without-secrets",
     "replicas",
@@ -29,6 +30,7 @@ pub(crate) const COMPONENTS: [&str; 5] = [
 pub(crate) const VALUES: &[(&str, &[&str])] = &[
     ("defaults", &[]),
     ("replicas", &["--set=replicas=3"]),
+    ("election", &["--set=leaderElection.enabled=true"]),
     ("no secrets", &["--set=rbac.secrets=false"]),
     ("everything", &["--set=rbac.customResources.all=true"]),
     (

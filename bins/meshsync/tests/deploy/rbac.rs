@@ -187,6 +187,58 @@ async fn without_secrets_none_is_permitted_and_none_asked_for() {
     assert_eq!(cluster.refused(&objects), Vec::<String>::new());
 }
 
+/// With the component and with the chart: the Lease is made, renewed and read, and no other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_election_is_permitted_its_lease_and_no_other() {
+    let (Some(component), Some(chart)) = (
+        base_with(&["election"]),
+        release(&["--set=leaderElection.enabled=true"]),
+    ) else {
+        return;
+    };
+    for objects in [&component, &chart] {
+        let cluster = Cluster::of(Sim::builder(), objects).await;
+        let leases = || {
+            // That there is none yet is an answer, too.
+            let requests = cluster.requests(objects).into_iter();
+            let permitted = requests.filter(|request| request.status != 403);
+            let needed = permitted.filter_map(|request| needed(&request));
+            let of_leases = needed.filter(|(_, _, resource)| resource == "leases");
+            of_leases.map(|(verb, ..)| verb).collect::<BTreeSet<_>>()
+        };
+        // Renewed soon.
+        let mut agent = cluster.start_with(objects, &["--leader-lease=2s"]);
+        agent.syncs().await;
+        eventually("the Lease is renewed", DEADLINE, async || {
+            leases().len() == 3
+        })
+        .await;
+        assert_eq!(
+            leases(),
+            ["create", "get", "update"].map(str::to_owned).into()
+        );
+        assert_eq!(cluster.refused(objects), Vec::<String>::new());
+        drop(agent);
+        // Another Lease of the namespace is refused.
+        let mut other = objects.clone();
+        let deployments = other
+            .iter_mut()
+            .filter(|object| object["kind"] == "Deployment");
+        for deployment in deployments {
+            let text = deployment.to_string();
+            assert!(text.contains("lease:meshsync/meshsync"), "{text}");
+            let text = text.replace("lease:meshsync/meshsync", "lease:meshsync/other");
+            *deployment = serde_json::from_str(&text).unwrap();
+        }
+        let _agent = cluster.start(&other);
+        eventually("a refusal", DEADLINE, async || {
+            let refused = cluster.refused(objects);
+            refused.iter().any(|path| path.ends_with("/leases/other"))
+        })
+        .await;
+    }
+}
+
 /// A cluster with familiar products in it, whose custom resources only the wildcard permits.
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_permits_every_custom_resource_too() {

@@ -18,11 +18,11 @@ use crate::support::{Cluster, meshsync, run};
 /// Servers have to elect leaders again, on a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(180);
 
-type Key = (String, String, String);
-type States = BTreeMap<Key, (String, String)>;
+pub(crate) type Key = (String, String, String);
+pub(crate) type States = BTreeMap<Key, (String, String)>;
 
 /// uid and resourceVersion of what is observed by default.
-fn observed(cluster: &Cluster) -> States {
+pub(crate) fn observed(cluster: &Cluster) -> States {
     cluster
         .sim
         .snapshot()
@@ -39,7 +39,7 @@ fn observed(cluster: &Cluster) -> States {
         .collect()
 }
 
-fn stored(path: &Path) -> States {
+pub(crate) fn stored(path: &Path) -> States {
     let mut states = States::new();
     if let Ok(store) = Store::open_to_read(path) {
         let read = store.objects(&Filter::default(), |o| {
@@ -55,7 +55,7 @@ fn stored(path: &Path) -> States {
     states
 }
 
-fn replicate(stream: &str, path: &Path, once: bool) -> Child {
+pub(crate) fn replicate(stream: &str, path: &Path, once: bool) -> Child {
     let to = format!("store:{}", path.display());
     let mut command = meshsync(&["replicate", "--from", stream, "--to", &to]);
     if once {

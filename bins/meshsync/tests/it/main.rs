@@ -9,6 +9,7 @@ mod failures;
 mod fingerprint;
 mod guide;
 mod kills;
+mod leader;
 mod run;
 mod snapshot;
 mod status;

@@ -4,11 +4,9 @@ use std::net::TcpListener;
 
 use meshsync_testkit::{NatsServer, eventually};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::support::{
-    Cluster, DEADLINE, SECRET_BASE64, SECRET_VALUE, code, ended, free_addr, is_full_sync,
+    Cluster, DEADLINE, SECRET_BASE64, SECRET_VALUE, code, ended, free_addr, get, is_full_sync,
     line_with, lines, meshsync, run, signal, uids,
 };
 
@@ -228,13 +226,4 @@ async fn a_port_in_use_is_a_warning() {
     let mut stdout = lines(child.stdout.take().unwrap());
     line_with(&mut stdout, FULL_SYNC).await;
     child.kill().await.unwrap();
-}
-
-async fn get(addr: &str, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(addr).await.ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    Some(answer)
 }

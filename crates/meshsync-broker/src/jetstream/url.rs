@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::SinkUrlError;
-use crate::sinks::{NatsUrl, without_user_info};
+use crate::sinks::{NatsUrl, is_nats, without_user_info};
 
 /// `jetstream://[TOKEN@|USER:PASSWORD@]HOST[:4222][,…]?replicas=3&history=20&max_age=7d`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,29 @@ impl JetStreamUrl {
         Ok(url)
     }
 
+    /// Reads the URL of any sink that is a broker; those that know no streams have
+    /// the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`JetStreamUrl::parse`], and when it is no broker's.
+    pub fn of_broker(text: &str) -> Result<Self, SinkUrlError> {
+        if Self::is_one(text) {
+            return Self::parse(text);
+        }
+        if !is_nats(text) {
+            return Err(SinkUrlError::Invalid {
+                url: without_user_info(text),
+                problem: "it is no broker's: write jetstream://HOST:4222 or nats://HOST:4222"
+                    .to_owned(),
+            });
+        }
+        Ok(Self {
+            nats: NatsUrl::parse(text)?,
+            ..Self::parse("jetstream://localhost")?
+        })
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
         match name {
             "replicas" => {
@@ -126,6 +149,11 @@ impl JetStreamUrl {
     /// Name of the stream of states.
     pub fn state_stream(&self) -> String {
         format!("{}_STATE", self.prefix)
+    }
+
+    /// Name of the bucket that says who leads.
+    pub fn leader_bucket(&self) -> String {
+        format!("{}_LEADER", self.prefix)
     }
 
     /// Name of the stream of events.
@@ -193,6 +221,20 @@ mod tests {
         let url = JetStreamUrl::parse("jetstream+tls://a").unwrap();
         assert_eq!(url.nats.servers, ["tls://a:4222"]);
         assert!(JetStreamUrl::parse("nats+auto://a").unwrap().or_core);
+    }
+
+    #[test]
+    fn every_broker_can_keep_a_lock_and_nothing_else() {
+        let url = JetStreamUrl::of_broker("jetstream://a?replicas=3&stream=X").unwrap();
+        assert_eq!((&*url.leader_bucket(), url.replicas), ("X_LEADER", Some(3)));
+        for text in ["nats://t@a:1", "a:1"] {
+            let url = JetStreamUrl::of_broker(text).unwrap();
+            assert_eq!(url.nats.servers, ["nats://a:1"], "{text}");
+            assert_eq!(url.leader_bucket(), "MESHSYNC_LEADER");
+        }
+        for text in ["stdout:", "file:/tmp/a", "store:a.db", "-"] {
+            assert!(JetStreamUrl::of_broker(text).is_err(), "{text}");
+        }
     }
 
     #[test]

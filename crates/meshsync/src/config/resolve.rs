@@ -12,6 +12,7 @@ use serde_saphyr::Spanned;
 use super::document::{Node, Place, Problem, place};
 use super::{Config, ListenAddr, SinkUrl};
 use crate::builder::MeshSync;
+use crate::leader::{LeaderElection, LeaderLock};
 use crate::source::SourceUrl;
 
 pub(super) const KEYS: &[&str] = &[
@@ -22,6 +23,8 @@ pub(super) const KEYS: &[&str] = &[
     "depth",
     "exclude",
     "include",
+    "leaderElect",
+    "leaderLease",
     "listsMax",
     "mesheryWire",
     "namespaceLabels",
@@ -147,6 +150,8 @@ impl Resolver {
                 self.config.bytes_per_second = self.number(value, "bytes a second");
             }
             "smoothStart" => self.config.smooth_start = self.text(value, smooth_start),
+            "leaderElect" => self.config.leader_elect = self.text(value, str::parse),
+            "leaderLease" => self.config.leader_lease = self.text(value, leader_lease),
             "clusterId" => {
                 self.config.cluster_id = self.text(value, |id| {
                     ClusterId::new(id).ok_or("it is empty: give the cluster a name")
@@ -252,10 +257,31 @@ impl Resolver {
     }
 }
 
-fn verify_interval(text: &str) -> Result<Duration, String> {
-    const FORMS: &str = "write a duration such as 10m or 1h30m";
+fn duration(text: &str) -> Result<Duration, String> {
+    const FORMS: &str = "write a duration such as 15s, 10m or 1h30m";
     let duration: SignedDuration = text.parse().map_err(|_| FORMS.to_owned())?;
-    let duration = Duration::try_from(duration).map_err(|_| FORMS.to_owned())?;
+    Duration::try_from(duration).map_err(|_| FORMS.to_owned())
+}
+
+fn leader_lease(text: &str) -> Result<Duration, String> {
+    let lock = LeaderLock::Lease {
+        namespace: None,
+        name: String::new(),
+    };
+    let mut election = LeaderElection::new(lock, "");
+    election.lasts = duration(text)?;
+    // The builder knows what is too short.
+    match MeshSync::builder()
+        .leader_election(election.clone())
+        .build()
+    {
+        Ok(_) => Ok(election.lasts),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn verify_interval(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
     // The builder knows what is too often.
     match MeshSync::builder().verify_interval(duration).build() {
         Ok(_) => Ok(duration),

@@ -35,6 +35,8 @@ pub struct StatusDocument {
     pub uptime_seconds: u64,
     /// Whether every sink has confirmed every resource in full once.
     pub synced: bool,
+    /// Which of several that run observes.
+    pub leadership: LeadershipStatus,
     /// How it is, in one word.
     pub health: Health,
     /// What is wrong, the worst first, and what to do about it; 100 at most.
@@ -59,6 +61,21 @@ pub struct StatusDocument {
     pub synthetic: Option<SyntheticStatus>,
     /// What is installed; `null` where nobody asked for it.
     pub fingerprints: Option<FingerprintsStatus>,
+}
+
+/// Which of several that run observes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LeadershipStatus {
+    /// What this one is: `alone` where nobody is elected, `candidate` while it does
+    /// not know who leads, `follower`, `leader`.
+    pub role: String,
+    /// Who leads, where it is known.
+    pub leader: Option<String>,
+    /// Since when, where somebody is elected.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub since: Option<Timestamp>,
 }
 
 /// How a pipeline is.

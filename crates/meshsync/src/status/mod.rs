@@ -18,8 +18,9 @@ mod read;
 mod schema;
 
 pub use document::{
-    API_VERSION, Cluster, FingerprintsStatus, Health, LatencyStatus, OutboxStatus, PlanStatus,
-    Problem, Product, ResourceStatus, SinkStatus, SourceStatus, StatusDocument, VerifiedStatus,
+    API_VERSION, Cluster, FingerprintsStatus, Health, LatencyStatus, LeadershipStatus,
+    OutboxStatus, PlanStatus, Problem, Product, ResourceStatus, SinkStatus, SourceStatus,
+    StatusDocument, VerifiedStatus,
 };
 pub use permissions::{AccessStatus, MissingRules, PermissionsStatus};
 #[cfg(feature = "schema")]

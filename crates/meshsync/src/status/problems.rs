@@ -3,6 +3,7 @@
 use crate::check::LinkState;
 
 use super::document::{Health, Problem, StatusDocument};
+use crate::monitor::Role;
 
 /// So many problems a status names.
 const PROBLEMS_MAX: usize = 100;
@@ -19,7 +20,9 @@ pub(super) fn judge(document: &mut StatusDocument) {
     of_synthetic(document, &mut problems);
     of_resources(document, &mut problems);
     problems.truncate(PROBLEMS_MAX);
-    document.health = match (problems.is_empty(), document.synced) {
+    // Who follows has nothing to do but wait.
+    let is_done = document.synced || document.leadership.role == Role::Follower.as_str();
+    document.health = match (problems.is_empty(), is_done) {
         (false, _) => Health::Degraded,
         (true, false) => Health::Starting,
         (true, true) => Health::Ok,

@@ -9,13 +9,13 @@ use meshsync_informer::{ResourceSnapshot, ResourceState};
 use meshsync_model::{ContentHash, ResourceId, Secrets};
 
 use super::document::{
-    API_VERSION, Cluster, FingerprintsStatus, LatencyStatus, OutboxStatus, PlanStatus, Product,
-    ResourceStatus, SinkStatus, SourceStatus, StatusDocument, VerifiedStatus,
+    API_VERSION, Cluster, FingerprintsStatus, LatencyStatus, LeadershipStatus, OutboxStatus,
+    PlanStatus, Product, ResourceStatus, SinkStatus, SourceStatus, StatusDocument, VerifiedStatus,
 };
 use super::permissions::{AccessStatus, PermissionsStatus};
 use super::problems;
 use crate::fingerprints::Fingerprints;
-use crate::monitor::{Monitor, SinkSnapshot};
+use crate::monitor::{LeadershipSnapshot, Monitor, SinkSnapshot};
 
 /// So many products a status names.
 const PRODUCTS_MAX: usize = 1_000;
@@ -47,6 +47,7 @@ impl StatusDocument {
             started: Timestamp::try_from(monitor.started()).ok(),
             uptime_seconds: age(monitor.started()).map_or(0, |age| age as u64),
             synced: monitor.is_synced(),
+            leadership: LeadershipStatus::of(monitor.leadership()),
             health: super::Health::Starting,
             problems: Vec::new(),
             secrets: match monitor.secrets() {
@@ -101,6 +102,16 @@ impl SourceStatus {
             problems: snapshot.problems,
             problem_count: snapshot.problem_count,
         })
+    }
+}
+
+impl LeadershipStatus {
+    fn of(snapshot: LeadershipSnapshot) -> Self {
+        Self {
+            role: snapshot.role.as_str().to_owned(),
+            leader: snapshot.leader,
+            since: snapshot.since.and_then(|at| Timestamp::try_from(at).ok()),
+        }
     }
 }
 

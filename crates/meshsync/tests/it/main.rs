@@ -16,6 +16,7 @@ mod e2e;
 mod faults;
 mod fingerprints;
 mod jetstream;
+mod leader;
 mod malformed;
 #[cfg(feature = "manifests")]
 mod manifests;

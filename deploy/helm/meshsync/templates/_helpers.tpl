@@ -112,6 +112,9 @@ roleRef:
 {{- if and $broker.tokenSecret.name (contains "@" $broker.url) -}}
 {{- fail "broker.url has a user or a token already: leave out broker.tokenSecret.name" -}}
 {{- end -}}
+{{- if and .Values.leaderElection.enabled (eq .Values.mode "meshery") -}}
+{{- fail "leaderElection is of mode meshsync; the command line of the original knows none" -}}
+{{- end -}}
 {{- if and .Values.config (eq .Values.mode "meshery") -}}
 {{- fail "config is of mode meshsync; in mode meshery the MeshSync custom resource says what is observed" -}}
 {{- end -}}
