@@ -20,7 +20,7 @@ pub(crate) struct Options {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "sync,changes,idle,web"
+        default_value = "sync,changes,streams,store,idle,web"
     )]
     pub(crate) rows: Vec<Row>,
     /// Objects of the simulated clusters
@@ -101,6 +101,10 @@ pub(crate) enum Row {
     Sync,
     /// A cluster that changes
     Changes,
+    /// A stream beside a bare publisher, and a start over it when nothing has changed
+    Streams,
+    /// A store, and questions to it
+    Store,
     /// A cluster in which nothing happens
     Idle,
     /// The web page over the largest cluster, and one with many listeners

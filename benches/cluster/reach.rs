@@ -62,6 +62,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Reach> {
         let what = format!("{}: ms of CPU per change at 200/s", row.sink.name());
         reach.push(Reach::at_most(what, 0.15, row.agent_cpu_ms_per_change));
     }
+    streams(report, &mut reach);
     if let Some(row) = &report.idle {
         let kinds = row.kinds;
         let what = |unit: &str| format!("idle with {kinds} kinds: {unit}");
@@ -100,6 +101,46 @@ fn web(report: &Report, reach: &mut Vec<Reach>) {
         ] {
             reach.push(Reach::at_most(what(of), 1.05, with / without.max(1e-9)));
         }
+    }
+}
+
+fn streams(report: &Report, reach: &mut Vec<Reach>) {
+    let large = |objects: u64| objects >= LARGE_OBJECTS;
+    if let Some(row) = report.streams.as_ref().filter(|row| large(row.objects)) {
+        let (part, cpu_s) = (row.of_bare * 100.0, row.agent.cpu_s);
+        let peak = row.agent.peak_rss_mib;
+        reach.push(Reach::at_least(
+            "a stream: % of a bare publisher's speed",
+            40.0,
+            part,
+        ));
+        reach.push(Reach::at_most("a stream: CPU seconds", 9.0, cpu_s));
+        reach.push(Reach::at_most("a stream: MiB resident at most", 48.0, peak));
+        let messages = row.restart.object_messages as f64;
+        let ratio = row.restart.wall_s / row.restart.floor_s;
+        reach.push(Reach::at_most(
+            "a start over it: messages of objects",
+            0.0,
+            messages,
+        ));
+        reach.push(Reach::at_most(
+            "a start over it: time over listing's",
+            1.5,
+            ratio,
+        ));
+    }
+    if let Some(row) = &report.trips {
+        let ratio = row.changes_p99_ms / row.bare_p99_ms;
+        let what = "p99 from change to sink at 500/s, over that of a bare round trip";
+        reach.push(Reach::at_most(what, 3.0, ratio));
+    }
+    if let Some(row) = report.store.as_ref().filter(|row| large(row.objects)) {
+        reach.push(Reach::at_most("a store: MB", 300.0, row.megabytes));
+        reach.push(Reach::at_most(
+            "a store: ms of a question by label",
+            50.0,
+            row.label_ms,
+        ));
     }
 }
 

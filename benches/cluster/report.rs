@@ -6,6 +6,8 @@ use crate::changes::ChangesRow;
 use crate::idle::IdleRow;
 use crate::machine::Machine;
 use crate::reach::Reach;
+use crate::store::StoreRow;
+use crate::streams::{StreamRow, TripRow};
 use crate::sync::{MarginalRow, SyncRow};
 use crate::web::{AudienceRow, PageRow};
 
@@ -16,6 +18,9 @@ pub(crate) struct Report {
     pub(crate) sync: Vec<SyncRow>,
     pub(crate) marginal: Vec<MarginalRow>,
     pub(crate) changes: Vec<ChangesRow>,
+    pub(crate) streams: Option<StreamRow>,
+    pub(crate) trips: Option<TripRow>,
+    pub(crate) store: Option<StoreRow>,
     pub(crate) idle: Option<IdleRow>,
     pub(crate) page: Option<PageRow>,
     pub(crate) audience: Vec<AudienceRow>,
@@ -29,6 +34,9 @@ impl Report {
             sync: Vec::new(),
             marginal: Vec::new(),
             changes: Vec::new(),
+            streams: None,
+            trips: None,
+            store: None,
             idle: None,
             page: None,
             audience: Vec::new(),

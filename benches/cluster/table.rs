@@ -27,6 +27,7 @@ pub(crate) fn render(report: &Report) -> String {
     sync(&mut text, report);
     marginal(&mut text, report);
     changes(&mut text, report);
+    streams(&mut text, report);
     if let Some(row) = &report.idle {
         let header = [
             "idle: objects",
@@ -215,6 +216,84 @@ fn web(text: &mut String, report: &Report) {
         })
         .collect();
     table(text, &header, &rows);
+}
+
+fn streams(text: &mut String, report: &Report) {
+    if let Some(row) = &report.streams {
+        let header = [
+            "a stream: objects",
+            "MB",
+            "wall s",
+            "CPU s",
+            "peak MiB",
+            "bare s",
+            "of bare",
+        ];
+        let cells = vec![
+            row.objects.to_string(),
+            format!("{:.1}", row.bytes as f64 / 1e6),
+            format!("{:.2}", row.wall_s),
+            format!("{:.2}", row.agent.cpu_s),
+            format!("{:.1}", row.agent.peak_rss_mib),
+            format!("{:.2}", row.bare_s),
+            format!("{:.0} %", row.of_bare * 100.0),
+        ];
+        table(text, &header, &[cells]);
+        let row = &row.restart;
+        let header = [
+            "start over it: object messages",
+            "wall s",
+            "floor s",
+            "CPU s",
+            "peak MiB",
+        ];
+        let cells = vec![
+            row.object_messages.to_string(),
+            format!("{:.2}", row.wall_s),
+            format!("{:.2}", row.floor_s),
+            format!("{:.2}", row.agent.cpu_s),
+            format!("{:.1}", row.agent.peak_rss_mib),
+        ];
+        table(text, &header, &[cells]);
+    }
+    if let Some(row) = &report.trips {
+        let header = [
+            "until it is stored",
+            "bare p50 ms",
+            "bare p99 ms",
+            "changes p99 ms",
+        ];
+        let cells = vec![
+            format!("{} a second", crate::streams::RATE),
+            format!("{:.2}", row.bare_p50_ms),
+            format!("{:.2}", row.bare_p99_ms),
+            format!("{:.2}", row.changes_p99_ms),
+        ];
+        table(text, &header, &[cells]);
+    }
+    if let Some(row) = &report.store {
+        let header = [
+            "a store: objects",
+            "MB",
+            "wall s",
+            "CPU s",
+            "peak MiB",
+            "found",
+            "label ms",
+            "process ms",
+        ];
+        let cells = vec![
+            row.objects.to_string(),
+            format!("{:.1}", row.megabytes),
+            format!("{:.2}", row.wall_s),
+            format!("{:.2}", row.agent.cpu_s),
+            format!("{:.1}", row.agent.peak_rss_mib),
+            row.found.to_string(),
+            format!("{:.1}", row.label_ms),
+            format!("{:.1}", row.process_ms),
+        ];
+        table(text, &header, &[cells]);
+    }
 }
 
 fn number(value: f64) -> String {
