@@ -250,8 +250,13 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) sinks: SinkArgs,
     /// Check about this often, such as 10m, that what is known is what the API server has, and
-    /// repair and report what differs [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    /// repair and report what differs; every 5m at most [default: never]
+    #[arg(
+        long,
+        visible_alias = "reconcile-interval",
+        value_name = "DURATION",
+        value_parser = values::duration
+    )]
     pub(crate) verify_interval: Option<Duration>,
     /// Test about this often, such as 60s, every link from the API server to the broker and back,
     /// as `meshsync check` does [default: never]

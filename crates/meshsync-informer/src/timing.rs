@@ -39,7 +39,7 @@ pub struct Timing {
     /// A difference that a check finds is one if it lasts this long. Default:
     /// 10 s.
     pub verify_settle: Duration,
-    /// Checks are asked for no more often than this. Default: 60 s.
+    /// Checks are asked for no more often than this. Default: 5 min.
     pub verify_interval_min: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Default for Timing {
             poll_interval: seconds(60),
             repair: seconds(1)..=seconds(300),
             verify_settle: seconds(10),
-            verify_interval_min: seconds(60),
+            verify_interval_min: seconds(300),
         }
     }
 }

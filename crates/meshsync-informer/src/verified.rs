@@ -9,21 +9,24 @@ use tokio::sync::Semaphore;
 /// So many objects that differ are named.
 const NAMES_MAX: usize = 20;
 
+/// So many resources are checked at a time.
+const CHECKS_MAX: usize = 2;
+
 /// Whether and how often what is known is checked against the server.
 #[derive(Clone, Debug)]
 pub struct VerifyConfig {
     /// From one check of a resource to the next, a quarter more or less.
     pub(crate) interval: Duration,
-    /// Whoever checks has this: one resource after the other.
+    /// Whoever checks has one of these: two resources at a time.
     pub(crate) turn: Arc<Semaphore>,
 }
 
 impl VerifyConfig {
-    /// Checks every resource about once per `interval`, one after the other.
+    /// Checks every resource about once per `interval`, two at a time.
     pub fn every(interval: Duration) -> Self {
         Self {
             interval,
-            turn: Arc::new(Semaphore::new(1)),
+            turn: Arc::new(Semaphore::new(CHECKS_MAX)),
         }
     }
 }

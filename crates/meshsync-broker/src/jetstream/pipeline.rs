@@ -7,6 +7,7 @@ use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::{Client, StatusCode, Subscriber};
 use futures::StreamExt;
+use meshsync_model::wire::cut::{CutRecord, cut};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -14,7 +15,7 @@ use super::envelope::{Envelope, Id, MSG_ID};
 use super::held::{Entry, Held, Place};
 use super::outgoing::{Fence, Message, Prepared, Writer};
 use super::subject::{self, GUARDS};
-use crate::{Delivery, Rejected, SinkError};
+use crate::{Cut, Delivery, Published, Rejected, SinkError};
 
 /// Bytes on their way without an acknowledgement. What a batch holds is the
 /// tighter limit unless one object is larger than all of it.
@@ -107,16 +108,18 @@ impl Pipeline {
     }
 
     /// Publishes deliveries of objects, in order per object, and returns when
-    /// everything is acknowledged. Returns those that can never be taken.
+    /// everything is acknowledged. Returns those that can never be taken, and those
+    /// of which only parts were.
     pub(super) async fn run(
         &mut self,
         writer: &mut Writer,
         held: &mut Held,
         deliveries: &[Delivery],
         id: impl Fn(usize) -> Id,
-    ) -> Result<Vec<Rejected>, SinkError> {
+    ) -> Result<Published, SinkError> {
         self.runs += 1;
-        let mut rejected = Vec::new();
+        let mut published = Published::default();
+        let rejected = &mut published.rejected;
         let mut waiting: VecDeque<Waiting> = (0..deliveries.len())
             .map(|at| Waiting { at, tries: 0 })
             .collect();
@@ -150,12 +153,17 @@ impl Pipeline {
                     let id = format!("{}.again{}", id(next.at), next.tries);
                     message.headers.insert(MSG_ID, id);
                 }
-                if let Some(reason) = self.too_large(&message) {
-                    rejected.push(Rejected {
-                        at: next.at,
-                        reason,
-                    });
-                    continue;
+                if let Some((excess, mut reason)) = self.too_large(&message) {
+                    let at = next.at;
+                    let bytes_max = message.payload.len().saturating_sub(excess);
+                    let Some(CutRecord { record, parts }) = cut(&message.payload, bytes_max) else {
+                        rejected.push(Rejected { at, reason });
+                        continue;
+                    };
+                    reason.push_str("; it is published without ");
+                    reason.push_str(&parts.join(", "));
+                    published.cut.push(Cut { at, reason });
+                    message.payload = record.into();
                 }
                 let slot = free.pop().unwrap_or_else(|| {
                     flying.push(None);
@@ -173,7 +181,7 @@ impl Pipeline {
                 });
             }
             if busy.is_empty() {
-                return Ok(rejected);
+                return Ok(published);
             }
             let (slot, ack) = self.next_ack().await?;
             let Some(flown) = flying.get_mut(slot).and_then(Option::take) else {
@@ -314,7 +322,8 @@ impl Pipeline {
         Ok(Settled::Again)
     }
 
-    fn too_large(&self, message: &Message) -> Option<String> {
+    /// By how many bytes a message is too large, and what can be done about it.
+    fn too_large(&self, message: &Message) -> Option<(usize, String)> {
         let headers: usize = message
             .headers
             .iter()
@@ -328,10 +337,11 @@ impl Pipeline {
         let bytes = message.payload.len() + headers + 512;
         let max = self.client.max_payload();
         (bytes > max).then(|| {
-            format!(
+            let reason = format!(
                 "the message has about {bytes} bytes, the broker takes at most {max}: raise \
                  max_payload in the broker's configuration"
-            )
+            );
+            (bytes - max, reason)
         })
     }
 }

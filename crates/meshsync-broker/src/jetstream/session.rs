@@ -17,6 +17,8 @@ use meshsync_model::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 use super::claim::Claim;
 use super::envelope::{EXPECTED, EXPECTED_OF, Envelope, Id, headers};
@@ -27,7 +29,7 @@ use super::recall::read_back;
 use super::streams::{self, Abilities};
 use super::subject;
 use super::url::JetStreamUrl;
-use crate::{Delivery, Rejected, SinkError};
+use crate::{Delivery, Published, SinkError};
 
 /// Objects that are swept away at a time.
 const SWEEP_MAX: usize = 1000;
@@ -42,6 +44,8 @@ pub(super) struct Session {
     pub(super) writer: Writer,
     /// Requests to empty the stream, where they are allowed.
     pub(super) requests: Option<Subscriber>,
+    /// When what the stream holds was read back.
+    read: Instant,
 }
 
 /// What is found when a session begins.
@@ -101,9 +105,15 @@ impl Session {
                 pipeline: Pipeline::new(client, context, stream).await?,
                 writer,
                 requests,
+                read: Instant::now(),
             },
             lost,
         })
+    }
+
+    /// How long ago it was found out what the stream holds.
+    pub(super) fn age(&self) -> Duration {
+        self.read.elapsed()
     }
 
     /// Publishes deliveries of objects.
@@ -112,7 +122,7 @@ impl Session {
         held: &mut Held,
         deliveries: &[Delivery],
         id: impl Fn(usize) -> Id,
-    ) -> Result<Vec<Rejected>, SinkError> {
+    ) -> Result<Published, SinkError> {
         self.pipeline
             .run(&mut self.writer, held, deliveries, id)
             .await

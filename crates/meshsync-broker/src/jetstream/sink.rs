@@ -76,7 +76,8 @@ impl JetStreamSink {
         if let Some(core) = self.core.take() {
             return self.send_to_core(core, batch).await;
         }
-        let mut session = match self.session.take() {
+        let due = self.url.check;
+        let mut session = match self.session.take().filter(|session| session.age() < due) {
             Some(session) => session,
             None => match self.open(&scope).await? {
                 Link::Stream(session) => session,
@@ -147,7 +148,9 @@ impl JetStreamSink {
             };
             let done = match (&self.flush, &mut self.session) {
                 (Some(_), Some(_)) => self.empty(&scope).await,
-                (_, Some(session)) if !session.pipeline.is_whole() => {
+                (_, Some(session))
+                    if !session.pipeline.is_whole() || session.age() >= self.url.check =>
+                {
                     // What is there is read back over a new connection.
                     self.session = None;
                     Ok(())
@@ -278,10 +281,11 @@ async fn publish(
         match deliveries {
             [marker] if is_marker(marker) => session.synced(held, marker, id(0)).await?,
             objects => {
-                for mut rejected in session.objects(held, objects, id).await? {
-                    rejected.at += start;
-                    published.rejected.push(rejected);
-                }
+                let mut part = session.objects(held, objects, id).await?;
+                part.rejected.iter_mut().for_each(|it| it.at += start);
+                part.cut.iter_mut().for_each(|it| it.at += start);
+                published.rejected.append(&mut part.rejected);
+                published.cut.append(&mut part.cut);
             }
         }
         start += deliveries.len();

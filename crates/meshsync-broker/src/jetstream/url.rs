@@ -25,6 +25,9 @@ pub struct JetStreamUrl {
     pub max_age: Option<Duration>,
     /// How long the state stream keeps that an object is gone. Default: 7 days.
     pub tombstones: Duration,
+    /// How often the state stream is read back and compared with what was confirmed:
+    /// what is acknowledged is not on disk yet. Default: 30 minutes.
+    pub check: Duration,
     /// Whether anybody who may publish on `….ctl.flush` may have the stream emptied
     /// and written again. Default: no.
     pub flush: bool,
@@ -33,13 +36,14 @@ pub struct JetStreamUrl {
     pub prefix: String,
 }
 
+const CHECK: Duration = Duration::from_secs(30 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SCHEMES: [(&str, &str, bool); 3] = [
     ("jetstream://", "nats://", false),
     ("jetstream+tls://", "tls://", false),
     ("nats+auto://", "nats://", true),
 ];
-const OPTIONS: &str = "there are replicas=1..5, history=N, max_age=7d, tombstones=7d, \
+const OPTIONS: &str = "there are replicas=1..5, history=N, max_age=7d, tombstones=7d, check=30m, \
     flush=allow, stream=PREFIX, creds=PATH, nkey=PATH and ca=PATH; a token stands before the host, TOKEN@HOST";
 
 impl JetStreamUrl {
@@ -72,6 +76,7 @@ impl JetStreamUrl {
             history: None,
             max_age: None,
             tombstones: 7 * DAY,
+            check: CHECK,
             flush: false,
             prefix: "MESHSYNC".to_owned(),
         };
@@ -133,6 +138,7 @@ impl JetStreamUrl {
             "max_age" => self.max_age = Some(duration(name, value)?),
             "flush" if value == "allow" => self.flush = true,
             "flush" => return Err("flush can only be allowed: flush=allow".to_owned()),
+            "check" => self.check = duration(name, value)?,
             "tombstones" => self.tombstones = duration(name, value)?,
             "stream" => {
                 let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');

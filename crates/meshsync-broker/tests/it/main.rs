@@ -7,4 +7,5 @@
 mod access;
 mod contract;
 mod deliveries;
+mod duplicates;
 mod fencing;

@@ -32,6 +32,10 @@ pub struct RecordHead<'a> {
     /// any other change.
     #[serde(borrow, default)]
     pub reason: Cow<'a, str>,
+    /// Parts of the object that are missing because the record was too large: see
+    /// [`cut`](super::cut::cut).
+    #[serde(borrow, default)]
+    pub cut: Vec<Cow<'a, str>>,
     /// Content hash in hex; `""` where there is none.
     #[serde(borrow, default)]
     pub hash: Cow<'a, str>,

@@ -120,3 +120,33 @@ async fn a_stream_that_lost_something_is_given_it_again() {
     .await;
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_loses_something_in_silence_is_given_just_that_again() {
+    let Some((nats, sim)) = start(100).await else {
+        return;
+    };
+    let url = format!("{}?check=1s", url_of(&nats));
+    let running = Running::start(builder(&sim).sink_url(&url).unwrap());
+    running.synced().await;
+    let before = equal(&nats, &sim, &running, "before").await;
+    // Nobody is told: the connection stays as it is.
+    let lost: Vec<_> = before
+        .iter()
+        .filter(|m| m.key().is_some())
+        .take(5)
+        .collect();
+    let stream = context(&nats)
+        .await
+        .get_stream("MESHSYNC_STATE")
+        .await
+        .unwrap();
+    for message in &lost {
+        stream.delete_message(message.seq).await.unwrap();
+    }
+    let after = equal(&nats, &sim, &running, "after").await;
+    let last = last_object(&before);
+    let again = after.iter().filter(|m| m.key().is_some() && m.seq > last);
+    assert_eq!(again.count(), lost.len());
+    running.stop().await;
+}
