@@ -18,7 +18,7 @@ pub(crate) fn elect(
 ) -> Result<Builder, Failure> {
     let how = args.leader_elect.as_ref().or(file.leader_elect.as_ref());
     let lock = match how.cloned().unwrap_or_default() {
-        LeaderElect::Broker => LeaderLock::Broker(broker(sinks, file)?),
+        LeaderElect::Broker => LeaderLock::Broker(broker(sinks, file)?.into()),
         LeaderElect::Lease { namespace, name } => LeaderLock::Lease { namespace, name },
         _ => return Ok(builder),
     };

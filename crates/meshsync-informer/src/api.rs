@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -137,25 +137,6 @@ pub(crate) async fn send_document(
         .body(document.map_or_else(Body::empty, Body::from))
         .map_err(|error| RequestError::failed(path_and_query, error))?;
     send(client, path_and_query, request).await
-}
-
-/// Writes a document and returns an answer whose status is a success.
-pub(crate) async fn write(
-    client: &Client,
-    method: Method,
-    path: &str,
-    document: &serde_json::Value,
-) -> Result<Response<Body>, RequestError> {
-    let body = serde_json::to_vec(document).map_err(|error| RequestError::failed(path, error))?;
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::USER_AGENT, USER_AGENT)
-        .header(header::ACCEPT, "application/json")
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body))
-        .map_err(|error| RequestError::failed(path, error))?;
-    send(client, path, request).await
 }
 
 async fn send(

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use meshsync_model::Leadership;
 use serde_json::{Value, json};
 
-use crate::api::{RequestError, read, write};
+use crate::api::{RequestError, read, send_document};
 use crate::client::Connection;
 
 /// A Lease as a lock: who holds it leads.
@@ -103,7 +103,8 @@ impl LeaseLock {
             Some(_) => (Method::PUT, self.path()),
             None => (Method::POST, self.collection()),
         };
-        match write(&self.connection.client, method, &path, &lease).await {
+        let document = serde_json::to_vec(&lease).map_err(|e| RequestError::failed(&path, e))?;
+        match send_document(&self.connection.client, method, &path, Some(document)).await {
             Ok(response) => {
                 let lease = parse(&path, &read(response, &path).await?)?;
                 let version = version_of(&lease);

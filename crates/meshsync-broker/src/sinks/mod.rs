@@ -25,8 +25,6 @@ pub(crate) use nats_connect::{connect, options as connect_options};
 #[cfg(feature = "nats")]
 pub(crate) use nats_url::is_nats;
 #[cfg(feature = "nats")]
-pub(crate) use nats_url::is_nats;
-#[cfg(feature = "nats")]
 pub use nats_url::{Credentials, NatsUrl, NatsUrlOptions};
 pub use remembering::{PublishedObject, RememberingSink};
 

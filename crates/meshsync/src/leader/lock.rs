@@ -50,7 +50,7 @@ impl AnyLock {
     ) -> Option<Self> {
         Some(match lock {
             #[cfg(feature = "nats")]
-            LeaderLock::Broker(url) => Self::Broker(BrokerLock::new(url.clone(), scope).into()),
+            LeaderLock::Broker(url) => Self::Broker(BrokerLock::new((**url).clone(), scope).into()),
             LeaderLock::Lease { namespace, name } => {
                 let (connection, namespace) = (connection?.clone(), namespace.clone());
                 Self::Lease(LeaseLock::new(connection, namespace, name.clone()).into())

@@ -42,7 +42,7 @@ pub struct LeaderElection {
 pub enum LeaderLock {
     /// An entry in a bucket of a broker with JetStream.
     #[cfg(feature = "nats")]
-    Broker(JetStreamUrl),
+    Broker(Box<JetStreamUrl>),
     /// A Lease in the cluster that is observed.
     Lease {
         /// Its namespace; `None` for that of the pod or the kubeconfig's context.

@@ -112,7 +112,7 @@ async fn with_a_broker_a_follower_waits_and_takes_over() {
         return;
     };
     let url = JetStreamUrl::of_broker(&nats.url()).unwrap();
-    follow_and_take_over(&LeaderLock::Broker(url)).await;
+    follow_and_take_over(&LeaderLock::Broker(url.into())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
