@@ -22,7 +22,7 @@ pub(crate) async fn check(args: CheckArgs) -> Result<(), Failure> {
         urls: args.sinks.clone(),
         ..SinkArgs::default()
     };
-    options.sinks = settings::sink_urls(&sinks, &meshsync::Config::default());
+    options.sinks = settings::sink_urls(&sinks, &meshsync::Config::default()).0;
     options.timeout = args.timeout;
     let options = settings::canary(options, &args.canary);
     let report = meshsync::check::check(&options, stop.cancelled_owned()).await;

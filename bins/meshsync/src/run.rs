@@ -59,7 +59,7 @@ fn synthetic(
     if interval.is_some() {
         options.cluster = settings::kubernetes(&args.cluster, file)?;
     }
-    options.sinks = settings::sink_urls(&args.sinks, file);
+    options.sinks = settings::sink_urls(&args.sinks, file).0;
     let options = settings::canary(options, &args.canary);
     Ok(async move {
         match interval {

@@ -34,7 +34,7 @@ use crate::leader::{self, AnyLock, Lost, Term};
 use crate::meshery::live::Live;
 #[cfg(feature = "nats")]
 use crate::meshery::requests;
-use crate::monitor::{Monitor, Role};
+use crate::monitor::Role;
 use crate::outlets::Outlets;
 use crate::state_dir;
 

@@ -59,6 +59,16 @@ const KEYS: &[(&str, &str, Form)] = &[
         "Rules of what is observed, and nothing else",
         rules,
     ),
+    (
+        "leaderElect",
+        "How one of several agents is elected: off, broker, lease, lease:NAME or lease:NAMESPACE/NAME",
+        text,
+    ),
+    (
+        "leaderLease",
+        "A leader that is silent for so long is followed by another one, such as 15s",
+        text,
+    ),
     ("listsMax", "Lists at once at most", positive),
     (
         "mesheryWire",

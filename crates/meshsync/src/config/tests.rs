@@ -97,8 +97,6 @@ fn values_of_the_wrong_type_are_told_what_to_be() {
             "f:2:14: expected a whole number of bytes such as 8388608, found text",
         ],
     );
-    let both = Config::parse("reconcileInterval: 10m\n", "f").unwrap();
-    assert_eq!(both.verify_interval, Some(Duration::from_secs(600)));
     for (text, problem) in [
         ("soon", "write a duration such as 15s, 10m or 1h30m"),
         (

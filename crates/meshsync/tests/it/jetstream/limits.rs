@@ -101,6 +101,7 @@ async fn another_tier_arrives_within_the_duplicate_window() {
         let depth = Depth {
             preset,
             rules: Vec::new(),
+            ..Depth::default()
         };
         running.handle.reconfigure(Selection {
             depth,
