@@ -128,7 +128,7 @@ async fn readyz(State((monitor, ready)): State<(Monitor, Ready)>) -> impl IntoRe
     // Who waits to take over is as ready as can be.
     let follows = monitor.leadership().role == Role::Follower;
     let is_ready = match ready {
-        Ready::Synced | Ready::Sink if follows => true,
+        Ready::Synced | Ready::Sink | Ready::Synthetic if follows => true,
         Ready::Started => true,
         Ready::Synced => monitor.is_synced(),
         Ready::Sink => {

@@ -19,7 +19,7 @@ use crate::compose::Composer;
 use crate::fingerprints::{FingerprintChange, Fingerprints, Listener};
 use crate::handle::Handle;
 use crate::leader::{LASTS_MIN, LeaderElection};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Role};
 use crate::run::{RunError, run};
 use crate::source::{SourceUrl, SourceUrlError};
 
@@ -397,9 +397,13 @@ impl Builder {
         };
         let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
         let (control, controlled) = Control::new(self.selection.clone());
+        let monitor = Monitor::new(outlets, self.secrets, prints);
+        if self.leader_election.is_some() {
+            monitor.set_role(Role::Candidate, None);
+        }
         Ok(MeshSync {
             composer: Composer::new(control.clone()),
-            monitor: Monitor::new(outlets, self.secrets, prints),
+            monitor,
             builder: self,
             control,
             controlled,

@@ -215,6 +215,18 @@ impl Monitor {
         self.shared.leadership.borrow().clone()
     }
 
+    /// Waits until this agent observes.
+    pub(crate) async fn observes(&self) {
+        let mut leadership = self.shared.leadership.subscribe();
+        if leadership
+            .wait_for(|now| now.role.observes())
+            .await
+            .is_err()
+        {
+            unreachable!("the sender lives as long as `self`");
+        }
+    }
+
     /// Notes who leads; returns whether that is news.
     pub(crate) fn set_role(&self, role: Role, leader: Option<&str>) -> bool {
         self.shared.leadership.send_if_modified(|now| {

@@ -15,12 +15,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshsync_broker::{SinkError, run_sink};
+use meshsync_broker::{SinkError, Wire, run_sink};
 use meshsync_informer::source::{Cluster, Intake, Source, SourceError, SourceErrorKind};
 use meshsync_informer::{
     ConfigError, Connection, Controlled, Remembered, ScopeError, VerifyConfig,
 };
-use meshsync_model::{ClusterId, Secrets, error_chain};
+use meshsync_model::{ClusterId, Platform, Secrets, error_chain};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,17 @@ pub enum RunError {
         /// The cause.
         #[source]
         source: std::io::Error,
+    },
+    /// Meshery understands clusters alone.
+    #[error(
+        "{sink} takes Meshery messages, which are about clusters, and {source_name} is none: send it to \
+         jetstream://, store:, file: or stdout:"
+    )]
+    NotForMeshery {
+        /// The sink.
+        sink: String,
+        /// The source.
+        source_name: String,
     },
     /// The lock is to be a Lease, and nothing that is observed has any.
     #[error(
@@ -153,6 +164,16 @@ async fn pipeline(
     };
     let name = source.name();
     tracing::info!(source = %name, platform = %source.platform(), scope = %scope, "connected");
+    if source.platform() != Platform::KUBERNETES {
+        let outlets = monitor.outlets();
+        let meshery = outlets.iter().find(|outlet| outlet.wire() == Wire::Meshery);
+        if let Some(outlet) = meshery {
+            return Err(RunError::NotForMeshery {
+                sink: outlet.status().name().to_owned(),
+                source_name: name,
+            });
+        }
+    }
     monitor.set_cluster(name, scope.clone());
     let mut term = match builder.leader_election.take() {
         Some(election) => {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Cluster, DEADLINE, ended, free_addr, meshsync};
+use crate::support::{Cluster, DEADLINE, ended, free_addr, meshsync, signal};
 
 /// Runs a test; its exit code and report.
 async fn check(cluster: &Cluster, args: &[&str]) -> (Option<i32>, Value) {
@@ -396,4 +396,52 @@ async fn beside_an_agent_it_shows_in_status_and_readiness_and_nobody_is_told_of_
         .any(|one| one["area"] == "synthetic" && one["subject"] == "broker");
     assert!(named, "{problems:#?}");
     child.kill().await.unwrap();
+}
+
+/// Of two agents of which one is elected that one tests; the other takes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_agents_the_leader_alone_tests() {
+    let Some(broker) = NatsServer::builder().jetstream().start_or_skip() else {
+        return;
+    };
+    let cluster = Cluster::of(Sim::builder()).await;
+    let sink = format!("jetstream://{}", broker.addr());
+    let agent = || {
+        let admin = free_addr();
+        let child = meshsync(&["run", "--source", &cluster.source(), "--sink", &sink])
+            .args(["--probes-addr", "none", "--admin-addr", &admin])
+            .args(["--leader-elect", "broker", "--leader-lease", "6s"])
+            .args(["--synthetic-interval", "100ms"])
+            .spawn()
+            .unwrap();
+        (child, admin)
+    };
+    let runs = async |admin: &str| {
+        let status = ended(meshsync(&["status", "--url", admin, "-o", "json"])).await;
+        let status: Value = serde_json::from_str(&status.stdout).ok()?;
+        status["synthetic"]["runs"].as_u64()
+    };
+    let (mut first, leader) = agent();
+    meshsync_testkit::eventually("the leader tests", DEADLINE, async || {
+        runs(&leader).await > Some(0)
+    })
+    .await;
+    let (mut second, follower) = agent();
+    meshsync_testkit::eventually("the follower answers", DEADLINE, async || {
+        runs(&follower).await.is_some()
+    })
+    .await;
+    let before = runs(&leader).await.unwrap();
+    meshsync_testkit::eventually("the leader goes on", DEADLINE, async || {
+        runs(&leader).await > Some(before + 3)
+    })
+    .await;
+    assert_eq!(runs(&follower).await, Some(0));
+    signal(&first, "-TERM").await;
+    first.wait().await.unwrap();
+    meshsync_testkit::eventually("the other one takes over", DEADLINE, async || {
+        runs(&follower).await > Some(0)
+    })
+    .await;
+    second.kill().await.unwrap();
 }

@@ -107,6 +107,18 @@ async fn what_was_told_and_cannot_work_is_configuration() {
 }
 
 #[tokio::test]
+async fn what_is_no_cluster_is_not_told_to_meshery() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = format!("manifests:{}", dir.path().display());
+    check(
+        &["run", "--source", &source, "--sink", "nats://127.0.0.1:1"],
+        78,
+        &["nats://127.0.0.1:1 takes Meshery messages", "jetstream://"],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_broker_url_or_log_level_that_cannot_work_is_configuration() {
     let mut command = meshsync(&["run"]);
     command.env("BROKER_URL", "ftp://user:pass@host");

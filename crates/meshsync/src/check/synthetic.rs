@@ -26,7 +26,8 @@ pub struct SyntheticStatus {
 
 /// Tests every link at every interval, for ever, and shows what it finds in the
 /// status, the metrics and the readiness of a pipeline. A test takes a few small
-/// requests and one message. Dropped half-way it may leave its canary behind,
+/// requests and one message. Of several agents of which one is elected only that one
+/// tests. Dropped half-way it may leave its canary behind,
 /// which the next one takes away.
 pub async fn synthetic(monitor: Monitor, options: CheckOptions, interval: Duration) -> Infallible {
     let mut status = SyntheticStatus {
@@ -37,6 +38,7 @@ pub async fn synthetic(monitor: Monitor, options: CheckOptions, interval: Durati
     };
     monitor.set_synthetic(status.clone());
     loop {
+        monitor.observes().await;
         let report = check(&options, std::future::pending()).await;
         status.runs += 1;
         status.failures += u64::from(!report.ok);
