@@ -1,6 +1,9 @@
 //! Metrics, read from the status when they are scraped: the hot path knows
 //! nothing of them. Labels are resources and sinks, never objects.
 
+mod more;
+mod process;
+
 use std::fmt;
 
 use meshsync_informer::ResourceState;
@@ -22,8 +25,11 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new(monitor: Monitor) -> Self {
-        let mut registry = Registry::with_prefix("meshsync");
-        registry.register_collector(Box::new(PipelineCollector { monitor }));
+        let mut registry = Registry::default();
+        let started = monitor.started();
+        registry.register_collector(Box::new(process::ProcessCollector { started }));
+        let pipeline = registry.sub_registry_with_prefix("meshsync");
+        pipeline.register_collector(Box::new(PipelineCollector { monitor }));
         Self { registry }
     }
 
@@ -75,7 +81,8 @@ impl Collector for PipelineCollector {
             refused,
         )?;
         self.encode_resources(&mut encoder)?;
-        self.encode_sinks(&mut encoder)
+        self.encode_sinks(&mut encoder)?;
+        more::encode(monitor, &mut encoder)
     }
 }
 
