@@ -51,6 +51,16 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the permissions that run needs with the same options, and no others, for kubectl apply
     Rbac(RbacArgs),
+    /// Write completions for a shell: source <(meshsync completions bash)
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual: the page of the whole to standard output, or all of them into a folder
+    Man {
+        /// Where to
+        dir: Option<PathBuf>,
+    },
     /// Say which products are installed, in which version, and why: in a cluster, or in manifests
     Fingerprint(FingerprintArgs),
     /// Work with the rules by which products are told

@@ -9,6 +9,7 @@ mod election;
 mod failure;
 mod fingerprint;
 mod logging;
+mod manual;
 mod meshery;
 mod output;
 mod pipeline;
@@ -25,7 +26,7 @@ mod web;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -35,7 +36,16 @@ fn main() -> ExitCode {
     if meshery::is_meant(&args) {
         return meshery::main(&args);
     }
-    let cli = Cli::parse();
+    let mut command = Cli::command();
+    // As a plugin it is called by another name, which its help is to say.
+    let name = args.first().map(std::path::Path::new);
+    if name.and_then(std::path::Path::file_stem) == Some(manual::PLUGIN.as_ref()) {
+        command = command.bin_name("kubectl meshsync");
+    }
+    let cli = match Cli::from_arg_matches(&command.get_matches_from(args)) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     block_on(execute(cli))
 }
 
@@ -74,6 +84,8 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
         Command::Status(args) => status::status(args).await,
         Command::Check(args) => check::check(args).await,
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::man(dir.as_deref()),
         Command::Fingerprint(args) => fingerprint::fingerprint(args, cli.log_format).await,
         Command::Rules(command) => fingerprint::rules(command),
         Command::Get(args) => store::get(&args),

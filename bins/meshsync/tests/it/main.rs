@@ -10,6 +10,7 @@ mod fingerprint;
 mod guide;
 mod kills;
 mod leader;
+mod manual;
 mod metrics;
 mod run;
 mod snapshot;
