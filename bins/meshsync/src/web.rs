@@ -60,8 +60,8 @@ impl Page {
     }
 
     /// A page for this machine, over a store that is gone in the end.
-    pub(crate) fn local() -> Result<Self, Failure> {
-        Self::temporary(Access::Loopback)
+    pub(crate) fn local() -> Result<Option<Self>, Failure> {
+        Self::temporary(Access::Loopback).map(Some)
     }
 
     fn temporary(access: Access) -> Result<Self, Failure> {

@@ -70,7 +70,7 @@ fn page(args: &DemoArgs, watched: bool, endpoints: &Endpoints) -> Option<Page> {
     }
     Page::local()
         .inspect_err(|error| tracing::warn!(?error, "going on without the web page"))
-        .ok()
+        .unwrap_or_default()
 }
 
 fn builder(args: &DemoArgs, watched: bool, page: Option<&Page>) -> Result<Builder, Failure> {
