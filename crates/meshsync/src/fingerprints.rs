@@ -43,8 +43,8 @@ pub(crate) struct Fingerprints {
 
 /// Where rules come from. Those that were given take the place of others of the
 /// same id.
-#[derive(Debug)]
-struct Layers {
+#[derive(Clone, Debug)]
+pub(crate) struct Layers {
     own: Arc<Catalog>,
     given: Vec<Rule>,
 }
@@ -135,6 +135,18 @@ impl Fingerprints {
             state.verdicts = state.engine.verdicts().into_iter().map(Arc::new).collect();
         }
         Arc::clone(&state.verdicts)
+    }
+
+    /// Where the rules come from now.
+    pub(crate) fn layers(&self) -> Layers {
+        let layers = self.layers.lock();
+        layers.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes back to those there were, as the others did not come into use.
+    pub(crate) fn restore(&self, layers: Layers) {
+        let now = self.layers.lock();
+        *now.unwrap_or_else(PoisonError::into_inner) = layers;
     }
 
     /// Compiles these rules instead of `own` ones, together with those that were

@@ -184,11 +184,13 @@ impl Handle {
         let Some(prints) = self.monitor.fingerprint_engine() else {
             return Err(RulesError::Off);
         };
+        let before = prints.layers();
         let change = prints.prepare(lay(&prints)?);
         let reader = change.clone();
         let asked = self.control.read(move |resource| reader.reader(resource));
         if asked.is_err() {
             change.cancel();
+            prints.restore(before);
         }
         Ok(asked?)
     }

@@ -1,6 +1,6 @@
 //! A page of objects, by key.
 
-use rusqlite::{ToSql, params_from_iter};
+use rusqlite::{Row, ToSql, params_from_iter};
 
 use crate::{Store, StoreError};
 
@@ -71,8 +71,28 @@ pub struct Listed {
     pub observed: String,
 }
 
-const COLUMNS: &str = r#"resource."group", resource.plural, object.api_version, object.kind,
-    object.namespace, object.name, object.uid, object.tier, object.observed, object.resource"#;
+/// The columns that [`Listed::read`] takes, from the first on.
+pub(super) const LISTED: &str = r#"resource."group", resource.plural, object.api_version,
+    object.kind, object.namespace, object.name, object.uid, object.tier, object.observed"#;
+
+impl Listed {
+    /// How many columns [`LISTED`] has: what else is asked for stands behind them.
+    pub(super) const COLUMNS: usize = 9;
+
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            group: row.get(0)?,
+            plural: row.get(1)?,
+            api_version: row.get(2)?,
+            kind: row.get(3)?,
+            namespace: row.get(4)?,
+            name: row.get(5)?,
+            uid: row.get(6)?,
+            tier: row.get(7)?,
+            observed: row.get(8)?,
+        })
+    }
+}
 
 const ORDER: &str = "ORDER BY kind, namespace, name, resource";
 
@@ -100,7 +120,7 @@ impl Store {
         let limit = query.limit.saturating_add(1);
         let (text, values) = (&conditions.text, &conditions.values);
         let sql = format!(
-            "SELECT {COLUMNS} FROM (SELECT id FROM object WHERE {text} {ORDER} LIMIT {limit}) AS found \
+            "SELECT {LISTED}, object.resource FROM (SELECT id FROM object WHERE {text} {ORDER} LIMIT {limit}) AS found \
              JOIN object ON object.id = found.id JOIN resource ON resource.id = object.resource \
              ORDER BY object.kind, object.namespace, object.name, object.resource"
         );
@@ -109,18 +129,8 @@ impl Store {
             .prepare_cached(&sql)
             .map_err(StoreError::reading)?;
         let rows = statement.query_map(params_from_iter(values), |row| {
-            let listed = Listed {
-                group: row.get(0)?,
-                plural: row.get(1)?,
-                api_version: row.get(2)?,
-                kind: row.get(3)?,
-                namespace: row.get(4)?,
-                name: row.get(5)?,
-                uid: row.get(6)?,
-                tier: row.get(7)?,
-                observed: row.get(8)?,
-            };
-            Ok((listed, row.get::<_, i64>(9)?))
+            let listed = Listed::read(row)?;
+            Ok((listed, row.get::<_, i64>(Listed::COLUMNS)?))
         });
         let mut rows: Vec<(Listed, i64)> = rows
             .and_then(Iterator::collect)

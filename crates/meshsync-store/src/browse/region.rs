@@ -2,7 +2,7 @@
 
 use rusqlite::params_from_iter;
 
-use super::page::Listed;
+use super::page::{LISTED, Listed};
 use crate::schema::unpack;
 use crate::{Store, StoreError};
 
@@ -26,9 +26,6 @@ pub struct RegionObject {
     /// The object, as JSON.
     pub object: Vec<u8>,
 }
-
-const COLUMNS: &str = r#"resource."group", resource.plural, object.api_version, object.kind,
-    object.namespace, object.name, object.uid, object.tier, object.observed, object.body"#;
 
 impl Store {
     /// Objects of a neighbourhood, `limit` at most, by kind and name.
@@ -58,7 +55,7 @@ impl Store {
             ),
         };
         let sql = format!(
-            "SELECT {COLUMNS} FROM object JOIN resource ON resource.id = object.resource \
+            "SELECT {LISTED}, object.body FROM object JOIN resource ON resource.id = object.resource \
              WHERE {condition} ORDER BY object.kind, object.namespace, object.name LIMIT {limit}"
         );
         let mut statement = self
@@ -66,18 +63,8 @@ impl Store {
             .prepare_cached(&sql)
             .map_err(StoreError::reading)?;
         let rows = statement.query_map(params_from_iter(values), |row| {
-            let head = Listed {
-                group: row.get(0)?,
-                plural: row.get(1)?,
-                api_version: row.get(2)?,
-                kind: row.get(3)?,
-                namespace: row.get(4)?,
-                name: row.get(5)?,
-                uid: row.get(6)?,
-                tier: row.get(7)?,
-                observed: row.get(8)?,
-            };
-            Ok((head, row.get::<_, Vec<u8>>(9)?))
+            let head = Listed::read(row)?;
+            Ok((head, row.get::<_, Vec<u8>>(Listed::COLUMNS)?))
         });
         let rows: Vec<(Listed, Vec<u8>)> = rows
             .and_then(Iterator::collect)
