@@ -26,11 +26,16 @@ pub(crate) async fn check(args: CheckArgs) -> Result<(), Failure> {
     options.timeout = args.timeout;
     let options = settings::canary(options, &args.canary);
     let report = meshsync::check::check(&options, stop.cancelled_owned()).await;
+    show(args.output, report)
+}
+
+/// Writes a report; a link that is broken is a failure.
+pub(crate) fn show(format: Format, report: CheckReport) -> Result<(), Failure> {
     let mut text = Vec::new();
-    if args.output == Format::Table {
+    if format == Format::Table {
         write(&mut text, &report).map_err(Failure::other)?;
     } else {
-        output::document(&mut text, args.output, false, &report).map_err(Failure::other)?;
+        output::document(&mut text, format, false, &report).map_err(Failure::other)?;
     }
     let mut out = anstream::stdout().lock();
     output::finish(out.write_all(&text).and_then(|()| out.flush()))?;
@@ -42,7 +47,7 @@ pub(crate) async fn check(args: CheckArgs) -> Result<(), Failure> {
 }
 
 /// A report for people.
-pub(crate) fn write(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
+fn write(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
     let width = report.links.iter().map(|link| link.link.len()).max();
     let width = width.unwrap_or_default();
     for link in &report.links {

@@ -11,9 +11,9 @@ mod commands;
 mod shared;
 
 pub(crate) use commands::{
-    AgentArgs, CanaryArgs, CheckArgs, ConfigCommand, DemoArgs, ExplainArgs, FingerprintArgs,
-    FingerprintFormat, RbacArgs, RulesCommand, RunArgs, ShowArgs, SnapshotArgs, SnapshotFormat,
-    StateArg, StatusArgs,
+    AgentArgs, CanaryArgs, CheckArgs, ConfigCommand, DemoArgs, DoctorArgs, ExplainArgs,
+    FingerprintArgs, FingerprintFormat, RbacArgs, RulesCommand, RunArgs, ShowArgs, SnapshotArgs,
+    SnapshotFormat, StateArg, StatusArgs,
 };
 pub(crate) use shared::{ClusterArgs, ElectionArgs, EndpointArgs, PaceArgs, SinkArgs, StopArgs};
 
@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Change something on purpose and follow it through every link, to the broker and back; the
     /// link that is broken is named
     Check(CheckArgs),
+    /// Look at everything that run needs with the same options: configuration, permissions, broker,
+    /// JetStream, clock, versions, limits; each with what to do about it
+    Doctor(Box<DoctorArgs>),
     /// Print the permissions that run needs with the same options, and no others, for kubectl apply
     Rbac(RbacArgs),
     /// Write completions for a shell: source <(meshsync completions bash)

@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod config;
 mod demo;
+mod doctor;
 mod election;
 mod failure;
 mod fingerprint;
@@ -84,6 +85,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
         Command::Status(args) => status::status(args).await,
         Command::Check(args) => check::check(args).await,
+        Command::Doctor(args) => doctor::doctor(*args).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::man(dir.as_deref()),
         Command::Fingerprint(args) => fingerprint::fingerprint(args, cli.log_format).await,

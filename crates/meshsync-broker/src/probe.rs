@@ -55,6 +55,19 @@ pub struct BrokerFacts {
     pub round_trip: Duration,
 }
 
+/// What JetStream has left for the account.
+#[derive(Clone, Debug)]
+pub struct StreamFacts {
+    /// Bytes of files that are in use.
+    pub bytes: u64,
+    /// So many there may be; `None` where only the disk limits them.
+    pub bytes_max: Option<u64>,
+    /// Streams that there are.
+    pub streams: u64,
+    /// So many there may be; `None` for no limit.
+    pub streams_max: Option<u64>,
+}
+
 /// A message that is to be read back.
 #[derive(Debug)]
 pub enum Return {
@@ -176,6 +189,20 @@ impl Probe {
                 "`jetstream: enabled` in the server's configuration, or nats-server -js"
             );
             SinkError::unavailable(what, error)
+        })
+    }
+
+    /// What JetStream has left; `None` where it does not say.
+    pub async fn stream_facts(&self) -> Option<StreamFacts> {
+        let account = jetstream::new(self.client.clone()).query_account().await;
+        let account = account.ok()?;
+        // Less than nothing means no limit.
+        let limit = |max: Option<i64>| max.and_then(|max| u64::try_from(max).ok());
+        Some(StreamFacts {
+            bytes: account.storage,
+            bytes_max: limit(account.limits.max_storage),
+            streams: account.streams as u64,
+            streams_max: limit(account.limits.max_streams),
         })
     }
 

@@ -50,7 +50,7 @@ pub use catalog::{
     Unavailable, discovery_facts,
 };
 pub use plan::{Delta, WatchPlan};
-pub use rbac::{Grants, Manifests, Place, Subject};
+pub use rbac::{Grant, Grants, Manifests, Place, Subject};
 pub use selection::{
     Because, Candidate, Decision, Depth, EventRule, Events, Expression, ExpressionError,
     FieldSelector, FieldSelectorError, IGNORE, LabelSelector, LabelSelectorError, Managed,

@@ -65,11 +65,15 @@ pub struct Grants {
 
 /// One verb on one resource, or on one object of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Grant {
-    group: String,
-    plural: String,
-    name: Option<String>,
-    verb: &'static str,
+pub struct Grant {
+    /// API group; empty for the core one.
+    pub group: String,
+    /// Name of the resource in paths, such as `pods` or `pods/log`.
+    pub plural: String,
+    /// Name of the one object.
+    pub name: Option<String>,
+    /// What may be done.
+    pub verb: &'static str,
 }
 
 /// A rule as Kubernetes writes it: what has the same group, verbs and names
@@ -123,6 +127,12 @@ impl Grants {
     /// Whether nothing is to be permitted.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Everything that is to be permitted, and where.
+    pub fn iter(&self) -> impl Iterator<Item = (&Place, &Grant)> {
+        let rules = self.rules.iter();
+        rules.flat_map(|(place, grants)| grants.iter().map(move |grant| (place, grant)))
     }
 
     /// The places something is to be permitted in.

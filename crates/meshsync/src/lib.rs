@@ -127,10 +127,10 @@ pub use meshsync_broker::{
     Sink, SinkError, SinkState, SinkStatus, SinkUrlError, Wire, sinks,
 };
 pub use meshsync_discovery::{
-    Because, Candidate, Catalog, Decision, Depth, EventRule, Events, Grants, IGNORE, LabelSelector,
-    LabelSelectorError, Managed, NamespaceSelection, Namespaces, Opened, OptOut, Pattern,
-    PatternError, Place, Preset, PresetError, Rule, RuleError, Selection, Subject, TierRule,
-    TierRuleError, Verdict, View, WatchPlan,
+    Because, Candidate, Catalog, Decision, Depth, EventRule, Events, Grant, Grants, IGNORE,
+    LabelSelector, LabelSelectorError, Managed, NamespaceSelection, Namespaces, Opened, OptOut,
+    Pattern, PatternError, Place, Preset, PresetError, Rule, RuleError, Selection, Subject,
+    TierRule, TierRuleError, Verdict, View, WatchPlan,
 };
 pub use meshsync_fingerprint as fingerprint;
 pub use meshsync_informer::ConfigError as ClusterConfigError;

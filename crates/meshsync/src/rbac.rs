@@ -1,7 +1,7 @@
 //! The permissions that a configuration takes, and no others.
 
 use meshsync_discovery::{Catalog, Grants, Place, Selection, WatchPlan};
-use meshsync_informer::{ClusterConfig, Discovery, ScopeError};
+use meshsync_informer::{ClusterConfig, Connection, Discovery, ScopeError};
 
 use crate::run::RunError;
 
@@ -40,11 +40,20 @@ pub async fn rbac_in_cluster(
     needs: &RbacNeeds,
 ) -> Result<RbacAnswer, RunError> {
     let connection = cluster.connect().await?;
+    rbac_by(&connection, selection, needs).await
+}
+
+/// The same, by a connection that there is.
+pub(crate) async fn rbac_by(
+    connection: &Connection,
+    selection: &Selection,
+    needs: &RbacNeeds,
+) -> Result<RbacAnswer, RunError> {
     let mut discovery = Discovery::default();
     match discovery.refresh(&connection.client).await {
         Ok(catalog) => Ok(rbac_of(catalog, selection, needs)),
         Err(source) => {
-            let url = connection.url;
+            let url = connection.url.clone();
             Err(ScopeError::Unreachable { url, source }.into())
         }
     }

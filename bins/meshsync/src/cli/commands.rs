@@ -264,6 +264,29 @@ pub(crate) struct CheckArgs {
     pub(crate) output: Format,
 }
 
+/// `meshsync doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Read options from a YAML file, as for `meshsync run --config`; options on the command line
+    /// override it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Sinks of which the brokers are looked at (repeatable). Without it $BROKER_URL if set
+    #[arg(long = "sink", value_name = "URL")]
+    pub(crate) sinks: Vec<String>,
+    /// As for `meshsync run`: it takes more permissions
+    #[arg(long)]
+    pub(crate) enable_interactive: bool,
+    /// How long each look may take
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    /// What to write
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
 /// What a synthetic test makes.
 #[derive(Debug, Default, Args)]
 pub(crate) struct CanaryArgs {

@@ -4,6 +4,7 @@
 mod check;
 mod config;
 mod demo;
+mod doctor;
 mod drift;
 mod failures;
 mod fingerprint;

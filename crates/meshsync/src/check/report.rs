@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct CheckReport {
     /// Version of the document's form: `meshsync.io/v1`.
     pub api_version: String,
-    /// `Check`.
+    /// `Check`, or `Doctor`.
     pub kind: String,
     /// Whether no link is broken.
     pub ok: bool,
@@ -28,6 +28,26 @@ pub struct CheckReport {
     pub summary: String,
     /// Every link, in order.
     pub links: Vec<Link>,
+}
+
+impl CheckReport {
+    /// Says anew what all links come to, after some were added: for reports that do
+    /// not stop at the first broken one.
+    pub fn sum_up(&mut self) {
+        let failed = |link: &&Link| link.state == LinkState::Failed;
+        let mut names: Vec<&str> = Vec::new();
+        for link in self.links.iter().filter(failed) {
+            if !names.contains(&link.link.as_str()) {
+                names.push(&link.link);
+            }
+        }
+        self.summary = match names.as_slice() {
+            [] => "nothing is wrong".to_owned(),
+            names => format!("something is wrong with: {}", names.join(", ")),
+        };
+        self.broken = names.first().map(|&name| name.to_owned());
+        self.ok = self.broken.is_none();
+    }
 }
 
 /// One link of the way.

@@ -66,7 +66,8 @@ impl Default for CheckOptions {
     }
 }
 
-type Broken = (&'static str, Instant, Trouble);
+/// Which link is broken, since when it was looked at, and why.
+pub(super) type Broken = (&'static str, Instant, Trouble);
 
 /// Tests every link once. `stop` ends it early; what was made is taken away all
 /// the same.
@@ -90,7 +91,7 @@ pub async fn check(options: &CheckOptions, stop: impl Future<Output = ()>) -> Ch
     if let Err((link, begun, trouble)) = ended {
         chain.fail(link, begun, trouble);
     }
-    report(options, chain, at, begun.elapsed(), variant)
+    report(options, &LINKS, chain, at, begun.elapsed(), variant)
 }
 
 /// The links of every test, and those of one with a broker.
@@ -105,14 +106,16 @@ const LINKS: [&str; 6] = [
 #[cfg(feature = "nats")]
 const BROKER_LINKS: [&str; 3] = ["broker", "acknowledge", "read-back"];
 
-fn report(
+/// What was found, with those links of `order` that were not reached.
+pub(super) fn report(
     options: &CheckOptions,
+    order: &[&'static str],
     mut chain: Chain,
     at: Timestamp,
     took: Duration,
     variant: &str,
 ) -> CheckReport {
-    let mut order = LINKS.to_vec();
+    let mut order = order.to_vec();
     #[cfg(feature = "nats")]
     if (options.sinks.iter()).any(|url| meshsync_broker::probe::BrokerUrl::of_sink(url).is_some()) {
         order.extend(BROKER_LINKS);
@@ -155,23 +158,7 @@ async fn test(
     chain: &mut Chain,
     variant: &mut &'static str,
 ) -> Result<(), Broken> {
-    let begun = Instant::now();
-    let connect = async {
-        let connection = options.cluster.connect().await.map_err(|error| {
-            Trouble::new(
-                error_chain(&error),
-                "name a cluster with KUBECONFIG or --source",
-            )
-        })?;
-        let detail = connection.url.clone();
-        Ok((connection, detail))
-    };
-    let late = Trouble::new(
-        "the configuration did not lead to a client",
-        "look at what gets the credentials (`exec` of the kubeconfig)",
-    );
-    let connection = chain.step("configuration", late, connect).await;
-    let connection = connection.map_err(|trouble| ("configuration", begun, trouble))?;
+    let connection = connect(options, chain).await?;
     server(chain, &connection).await?;
 
     let namespace = options.namespace.as_deref();
@@ -203,8 +190,32 @@ async fn test(
     }
 }
 
+/// From the configuration to a client.
+pub(super) async fn connect(
+    options: &CheckOptions,
+    chain: &mut Chain,
+) -> Result<Connection, Broken> {
+    let begun = Instant::now();
+    let connect = async {
+        let connection = options.cluster.connect().await.map_err(|error| {
+            Trouble::new(
+                error_chain(&error),
+                "name a cluster with KUBECONFIG or --source",
+            )
+        })?;
+        let detail = connection.url.clone();
+        Ok((connection, detail))
+    };
+    let late = Trouble::new(
+        "the configuration did not lead to a client",
+        "look at what gets the credentials (`exec` of the kubeconfig)",
+    );
+    let connection = chain.step("configuration", late, connect).await;
+    connection.map_err(|trouble| ("configuration", begun, trouble))
+}
+
 /// The API server and its clock.
-async fn server(chain: &mut Chain, connection: &Connection) -> Result<(), Broken> {
+pub(super) async fn server(chain: &mut Chain, connection: &Connection) -> Result<(), Broken> {
     let begun = Instant::now();
     let before = SystemTime::now();
     let ask = async {
@@ -309,7 +320,8 @@ async fn deliver(
     for url in &options.sinks {
         if let Some(broker) = meshsync_broker::probe::BrokerUrl::of_sink(url) {
             let payload = payload.clone();
-            Box::pin(super::broker::look(chain, &broker, id, payload, seen.after)).await?;
+            let so_far = format!("event seen after {}, ", human(seen.after));
+            Box::pin(super::broker::look(chain, &broker, id, payload, &so_far)).await?;
         }
     }
     #[cfg(not(feature = "nats"))]
