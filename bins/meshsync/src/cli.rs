@@ -13,7 +13,7 @@ mod shared;
 pub(crate) use commands::{
     AgentArgs, CanaryArgs, CheckArgs, ConfigCommand, DemoArgs, DoctorArgs, ExplainArgs,
     FingerprintArgs, FingerprintFormat, RbacArgs, RulesCommand, RunArgs, ShowArgs, SnapshotArgs,
-    SnapshotFormat, StateArg, StatusArgs,
+    SnapshotFormat, SortArg, StateArg, StatusArgs, TopArgs,
 };
 pub(crate) use shared::{ClusterArgs, ElectionArgs, EndpointArgs, PaceArgs, SinkArgs, StopArgs};
 
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Snapshot(SnapshotArgs),
     /// Say how a running agent is: what is observed, how fresh, and what is wrong
     Status(StatusArgs),
+    /// Watch a running agent: rates, what waits, what is wrong, what changes
+    Top(TopArgs),
     /// Change something on purpose and follow it through every link, to the broker and back; the
     /// link that is broken is named
     Check(CheckArgs),

@@ -21,6 +21,7 @@ mod signals;
 mod snapshot;
 mod status;
 mod store;
+mod top;
 mod values;
 #[cfg_attr(not(feature = "web"), path = "no_web.rs")]
 mod web;
@@ -84,6 +85,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Rbac(args) => rbac::rbac(args, cli.log_format).await,
         Command::Snapshot(args) => snapshot::snapshot(args, cli.log_format).await,
         Command::Status(args) => status::status(args).await,
+        Command::Top(args) => top::top(args).await,
         Command::Check(args) => check::check(args).await,
         Command::Doctor(args) => doctor::doctor(*args).await,
         Command::Completions { shell } => manual::completions(shell),

@@ -243,6 +243,36 @@ pub(crate) struct StatusArgs {
     pub(crate) schema: bool,
 }
 
+/// `meshsync top`.
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+    /// How often it is asked, such as 500ms
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = values::duration)]
+    pub(crate) interval: Duration,
+    /// What comes first; on a terminal s changes it
+    #[arg(long, value_enum, default_value_t, value_name = "COLUMN")]
+    pub(crate) sort: SortArg,
+    /// Print one table, of one interval, and end; so it is where this is no terminal
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// What comes first in `meshsync top`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortArg {
+    /// What changes most
+    #[default]
+    Changes,
+    /// What there is most of
+    Objects,
+    /// What waits longest
+    Lag,
+    /// By name
+    Name,
+}
+
 /// `meshsync check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use meshsync::StatusDocument;
 use tokio::net::TcpStream;
@@ -18,6 +21,13 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// An answer is no larger than this.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// An answer that goes on and on.
+pub(crate) struct Open {
+    pub(crate) body: Incoming,
+    /// Has to be driven while the body is read.
+    pub(crate) connection: BoxFuture<'static, ()>,
+}
 
 /// Where an agent listens.
 #[derive(Debug)]
@@ -110,17 +120,41 @@ impl Agent {
         }
     }
 
-    async fn exchange(&self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-        let stream = TcpStream::connect(&self.authority).await?;
-        let (mut send, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    /// Opens an answer that goes on and on.
+    pub(crate) async fn open(&self, path: &str) -> anyhow::Result<Open> {
+        let open = async {
+            let stream = TcpStream::connect(&self.authority).await?;
+            let (mut send, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+            let mut connection: BoxFuture<'static, ()> = Box::pin(connection.map(drop));
+            let request = self.request(path)?;
+            let response = tokio::select! {
+                response = send.send_request(request) => response?,
+                () = &mut connection => anyhow::bail!("the connection was closed"),
+            };
+            let status = response.status();
+            anyhow::ensure!(status == StatusCode::OK, "it was answered with {status}");
+            let body = response.into_body();
+            Ok(Open { body, connection })
+        };
+        tokio::time::timeout(ANSWER_MAX, open).await?
+    }
+
+    fn request(&self, path: &str) -> anyhow::Result<Request<Empty<Bytes>>> {
         let mut request = Request::get(path)
             .header(header::HOST, &self.authority)
             .header(header::CONNECTION, "close");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Empty::<Bytes>::new())?;
+        Ok(request.body(Empty::new())?)
+    }
+
+    async fn exchange(&self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+        let stream = TcpStream::connect(&self.authority).await?;
+        let (mut send, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let request = self.request(path)?;
         let answer = async {
             let response = send.send_request(request).await?;
             let status = response.status();

@@ -92,7 +92,7 @@ impl Reader {
             }
             "tail" => self.until_printed(line).await,
             "replicate" => self.once(&format!("{line} --once")).await,
-            "status" => self.status(line).await,
+            "status" | "top" => self.status(line).await,
             _ => self.once(line).await,
         }
     }
