@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
@@ -19,6 +19,10 @@ use crate::simulator::Simulator;
 use crate::sink::SinkKind;
 
 const STREAM: &str = "MESHSYNC_STATE";
+const EVENTS: &str = "MESHSYNC_EVENTS";
+
+/// The broker has copied everything into the stream of events within this time.
+const COPIED_MAX: Duration = Duration::from_secs(120);
 
 /// Round trips of the bare publisher.
 const ROUND_TRIPS: u32 = 1_500;
@@ -34,6 +38,9 @@ pub(crate) struct StreamRow {
     pub(crate) bytes: u64,
     /// From the start of the agent until everything was acknowledged.
     pub(crate) wall_s: f64,
+    /// Until the broker had copied everything into the stream of events, which it begins when the
+    /// picture is complete.
+    pub(crate) copied_s: f64,
     pub(crate) agent: Usage,
     /// The bare publisher, for the same bodies under the same subjects.
     pub(crate) bare_s: f64,
@@ -78,10 +85,12 @@ fn stream(options: &Options, simulator: &Simulator) -> anyhow::Result<StreamRow>
     let broker = Broker::start(options)?;
     let url = format!("jetstream://{}", broker.addr);
     let mut agent = Agent::start(options, simulator, &url)?;
-    let wall = agent.synced()? - agent.started;
+    let started = agent.started;
+    let wall = agent.synced()? - started;
     let usage = agent.usage()?;
     let objects = agent.counters()?.objects;
     drop(agent);
+    let copied = copied(&broker, objects)? - started;
     let restart = restart(options, simulator, &broker, &url)?;
     let messages = Bare::connect(&broker.addr)?.read_stream(STREAM, "meshsync.v1.*.obj.>")?;
     ensure!(
@@ -100,11 +109,26 @@ fn stream(options: &Options, simulator: &Simulator) -> anyhow::Result<StreamRow>
         objects,
         bytes,
         wall_s: wall.as_secs_f64(),
+        copied_s: copied.as_secs_f64(),
         agent: usage,
         bare_s: bare.as_secs_f64(),
         of_bare: bare.as_secs_f64() / wall.as_secs_f64(),
         restart,
     })
+}
+
+/// When the stream of events holds a message of every object.
+fn copied(broker: &Broker, objects: u64) -> anyhow::Result<Instant> {
+    let mut bare = Bare::connect(&broker.addr)?;
+    let deadline = Instant::now() + COPIED_MAX;
+    while bare.last_seq(EVENTS)? < objects {
+        ensure!(
+            Instant::now() < deadline,
+            "the stream of events is not filled"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(Instant::now())
 }
 
 fn restart(

@@ -228,6 +228,7 @@ fn streams(text: &mut String, report: &Report) {
             "peak MiB",
             "bare s",
             "of bare",
+            "copied s",
         ];
         let cells = vec![
             row.objects.to_string(),
@@ -237,6 +238,7 @@ fn streams(text: &mut String, report: &Report) {
             format!("{:.1}", row.agent.peak_rss_mib),
             format!("{:.2}", row.bare_s),
             format!("{:.0} %", row.of_bare * 100.0),
+            format!("{:.2}", row.copied_s),
         ];
         table(text, &header, &[cells]);
         let row = &row.restart;

@@ -82,7 +82,7 @@ impl Writer {
         let run = self.run;
         self.store.write(|tx| {
             for delivery in deliveries.iter().filter(|d| !d.payload.is_empty()) {
-                let Ok(record) = RecordHead::parse(&delivery.payload) else {
+                let Ok(record) = RecordHead::peek(&delivery.payload) else {
                     continue;
                 };
                 let scope = &*record.scope;

@@ -60,7 +60,7 @@ impl Core {
             if delivery.payload.is_empty() {
                 continue;
             }
-            let record = RecordHead::parse(&delivery.payload)?;
+            let record = RecordHead::peek(&delivery.payload)?;
             let resource = delivery.resource.as_deref().map(Resource::id);
             let (subject, about) = match (delivery.key.as_deref(), &resource) {
                 (Some(key), _) => (subject::object(&record.scope, key), about(key).to_vec()),

@@ -71,7 +71,8 @@ impl Events {
         let name = url.events_stream();
         let failed = |error: async_nats::Error| {
             let what = format!(
-                "failed to read the stream {name}: does meshsync run with {url} as a sink?"
+                "failed to read the stream {name}: does meshsync run with {url} as a sink, and \
+                 has it written everything once?"
             );
             SinkError::unavailable(what, error)
         };

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::header::HeaderValue;
+use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
 use meshsync_model::wire::head::RecordHead;
 use meshsync_model::{EventType, ObjectKey, ResourceId};
 
 use super::claim::Claim;
-use super::envelope::{EXPECTED, EXPECTED_OF, Id, TTL, headers};
+use super::envelope::{EXPECTED, EXPECTED_OF, Id, MSG_ID, TTL, headers};
 use super::held::{Entry, Held, Place};
 use super::mark::Mark;
 use super::streams::Abilities;
@@ -39,14 +39,24 @@ pub(super) enum Prepared {
     Message(Message),
 }
 
+/// Where the state of an object belongs.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) subject: String,
+    pub(super) place: Place,
+}
+
 /// A message of an object.
 #[derive(Debug)]
 pub(super) struct Message {
-    pub(super) subject: String,
+    pub(super) subject: Subject,
     pub(super) resource: Arc<ResourceId>,
     pub(super) place: Place,
+    /// What it is called: `Nats-Msg-Id`.
+    pub(super) id: String,
     /// `None` for a tombstone.
     pub(super) mark: Option<Mark>,
+    /// Left behind with what was sent: whoever sends it again prepares it again.
     pub(super) headers: HeaderMap,
     pub(super) payload: Bytes,
     pub(super) fence: Fence,
@@ -63,17 +73,29 @@ pub(super) enum Fence {
 }
 
 impl Writer {
-    /// Prepares a delivery of an object; `id` is its message's.
-    pub(super) fn prepare(&self, held: &mut Held, delivery: &Delivery, id: Id) -> Prepared {
+    /// Where the state of the object of a delivery belongs.
+    pub(super) fn address(&self, delivery: &Delivery) -> Option<Address> {
+        let subject = subject::object(&self.scope, delivery.key.as_deref()?);
+        let place = Place::of(&subject);
+        Some(Address { subject, place })
+    }
+
+    /// Prepares a delivery of an object; `id` is its message's, and `tries` how
+    /// often that was sent before.
+    pub(super) fn prepare(
+        &self,
+        held: &mut Held,
+        delivery: &Delivery,
+        Address { subject, place }: Address,
+        (id, tries): (Id, u32),
+    ) -> Prepared {
         let Some(key) = delivery.key.as_deref() else {
             return Prepared::Nothing;
         };
-        let record = match RecordHead::parse(&delivery.payload) {
+        let record = match RecordHead::peek(&delivery.payload) {
             Ok(record) => record,
             Err(error) => return Prepared::Unreadable(format!("{error}: this is a defect")),
         };
-        let subject = subject::object(&self.scope, key);
-        let place = Place::of(&subject);
         let entry = held.find(&key.resource, place);
         let mark = mark_of(delivery.event, &subject, &record);
         let known = match (entry, mark) {
@@ -91,10 +113,17 @@ impl Writer {
         if mark.is_none() && self.abilities.expiry {
             headers.insert(TTL, format!("{}s", self.tombstones.as_secs()));
         }
+        let mut id = id.to_string();
+        if tries > 0 {
+            // What was swallowed as a duplicate would be again.
+            id = format!("{id}.again{tries}");
+            headers.insert(MSG_ID, &*id);
+        }
         Prepared::Message(Message {
-            subject,
+            subject: subject.into(),
             resource: Arc::clone(&key.resource),
             place,
+            id,
             mark,
             headers,
             payload: delivery.payload.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
-use async_nats::{Client, StatusCode, Subscriber};
+use async_nats::{Client, HeaderMap, StatusCode, Subscriber};
 use futures::StreamExt;
 use meshsync_model::wire::cut::{CutRecord, cut};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::envelope::{Envelope, Id, MSG_ID};
 use super::held::{Entry, Held, Place};
 use super::outgoing::{Fence, Message, Prepared, Writer};
-use super::subject::{self, GUARDS};
+use super::subject::GUARDS;
 use crate::{Cut, Delivery, Published, Rejected, SinkError};
 
 /// Bytes on their way without an acknowledgement. What a batch holds is the
@@ -127,17 +127,24 @@ impl Pipeline {
         let mut free: Vec<usize> = Vec::new();
         let mut busy: HashSet<Place> = HashSet::new();
         let mut bytes = 0;
+        let prefix = format!("{}.{}.", self.inbox, self.runs);
         loop {
             while let Some(&next) = waiting.front() {
                 let full = free.is_empty() && flying.len() >= GUARDS;
+                if full || bytes >= IN_FLIGHT_BYTES_MAX {
+                    break;
+                }
                 let delivery = &deliveries[next.at];
-                let place = place_of(writer, delivery);
-                if full || bytes >= IN_FLIGHT_BYTES_MAX || place.is_some_and(|p| busy.contains(&p))
-                {
+                let Some(address) = writer.address(delivery) else {
+                    waiting.pop_front();
+                    continue;
+                };
+                if busy.contains(&address.place) {
                     break;
                 }
                 waiting.pop_front();
-                let mut message = match writer.prepare(held, delivery, id(next.at)) {
+                let ids = (id(next.at), next.tries);
+                let mut message = match writer.prepare(held, delivery, address, ids) {
                     Prepared::Nothing => continue,
                     Prepared::Unreadable(reason) => {
                         rejected.push(Rejected {
@@ -148,11 +155,6 @@ impl Pipeline {
                     }
                     Prepared::Message(message) => message,
                 };
-                if next.tries > 0 {
-                    // What was swallowed as a duplicate would be again.
-                    let id = format!("{}.again{}", id(next.at), next.tries);
-                    message.headers.insert(MSG_ID, id);
-                }
                 if let Some((excess, mut reason)) = self.too_large(&message) {
                     let at = next.at;
                     let bytes_max = message.payload.len().saturating_sub(excess);
@@ -170,7 +172,7 @@ impl Pipeline {
                     flying.len() - 1
                 });
                 writer.expect(&mut message, slot);
-                self.send(&message, slot).await?;
+                self.send(&mut message, &prefix, slot).await?;
                 busy.insert(message.place);
                 let size = message.payload.len();
                 bytes += size;
@@ -183,7 +185,7 @@ impl Pipeline {
             if busy.is_empty() {
                 return Ok(published);
             }
-            let (slot, ack) = self.next_ack().await?;
+            let (slot, ack) = self.next_ack(&prefix).await?;
             let Some(flown) = flying.get_mut(slot).and_then(Option::take) else {
                 continue;
             };
@@ -234,19 +236,27 @@ impl Pipeline {
             && self.client.connection_state() == async_nats::connection::State::Connected
     }
 
-    async fn send(&self, message: &Message, slot: usize) -> Result<(), SinkError> {
-        let reply = format!("{}.{}.{slot}", self.inbox, self.runs);
-        let (headers, payload) = (message.headers.clone(), message.payload.clone());
+    async fn send(
+        &self,
+        message: &mut Message,
+        prefix: &str,
+        slot: usize,
+    ) -> Result<(), SinkError> {
+        let reply = format!("{prefix}{slot}");
+        let (headers, payload) = (
+            std::mem::take(&mut message.headers),
+            message.payload.clone(),
+        );
         self.client
             .publish_with_reply_and_headers(message.subject.clone(), reply, headers, payload)
             .await
             .map_err(|error| SinkError::unavailable("failed to publish", error))
     }
 
-    /// Waits for the next acknowledgement of this run.
-    async fn next_ack(&mut self) -> Result<(usize, Ack), SinkError> {
+    /// Waits for the next acknowledgement of this run, whose replies have this
+    /// `prefix`.
+    async fn next_ack(&mut self, prefix: &str) -> Result<(usize, Ack), SinkError> {
         let started = Instant::now();
-        let prefix = format!("{}.{}.", self.inbox, self.runs);
         loop {
             let message = match tokio::time::timeout(LOOK_INTERVAL, self.acks.next()).await {
                 Ok(Some(message)) => message,
@@ -263,7 +273,7 @@ impl Pipeline {
                 }
                 Err(_) => continue,
             };
-            let Some(slot) = message.subject.strip_prefix(&*prefix) else {
+            let Some(slot) = message.subject.strip_prefix(prefix) else {
                 continue;
             };
             if message.status == Some(StatusCode::NO_RESPONDERS) {
@@ -280,8 +290,10 @@ impl Pipeline {
     /// Whether what a duplicate is said to be of is this message.
     async fn is_stored(&self, message: &Message, seq: u64) -> Result<bool, SinkError> {
         match self.stream.get_raw_message(seq).await {
-            Ok(stored) => Ok(*stored.subject == *message.subject
-                && stored.headers.get(MSG_ID) == message.headers.get(MSG_ID)),
+            Ok(stored) => {
+                let same = *stored.subject == *message.subject;
+                Ok(same && is_called(&stored.headers, &message.id))
+            }
             // Its place was taken by a later one of the same subject.
             Err(_) => Ok(false),
         }
@@ -311,7 +323,7 @@ impl Pipeline {
             }
             Err(error) => return Err(SinkError::unavailable("failed to read an object", error)),
         };
-        if last.headers.get(MSG_ID) == message.headers.get(MSG_ID) {
+        if is_called(&last.headers, &message.id) {
             return Ok(Settled::Acknowledged(last.sequence));
         }
         let mark = Envelope::read(&last.headers)
@@ -346,9 +358,9 @@ impl Pipeline {
     }
 }
 
-fn place_of(writer: &Writer, delivery: &Delivery) -> Option<Place> {
-    let key = delivery.key.as_deref()?;
-    Some(Place::of(&subject::object(&writer.scope, key)))
+fn is_called(headers: &HeaderMap, id: &str) -> bool {
+    let found = headers.get(MSG_ID);
+    found.is_some_and(|found| found.as_str() == id)
 }
 
 /// Server and number of a connection: another one after every reconnect.

@@ -34,6 +34,9 @@ use crate::{Delivery, Published, SinkError};
 /// Objects that are swept away at a time.
 const SWEEP_MAX: usize = 1000;
 
+/// Events are recorded from this time on, however incomplete the picture is.
+const EVENTS_AFTER: Duration = Duration::from_secs(30);
+
 /// A marker that is refused is sent again this often.
 const TRIES_MAX: u32 = 8;
 
@@ -46,6 +49,8 @@ pub(super) struct Session {
     pub(super) requests: Option<Subscriber>,
     /// When what the stream holds was read back.
     read: Instant,
+    /// Whether there is a stream of events.
+    events: bool,
 }
 
 /// What is found when a session begins.
@@ -69,7 +74,8 @@ impl Session {
     ) -> Result<Opened, SinkError> {
         let context = jetstream::new(client.clone());
         let abilities = Abilities::of(&client.server_info().version);
-        let stream = streams::ready(&context, url, abilities).await?;
+        let stream = streams::state(&context, url, abilities).await?;
+        let events = streams::has_events(&context, url).await?;
         let claim = match claim {
             Some(mut claim) => {
                 claim.hold(&context, &stream, scope).await?;
@@ -106,6 +112,7 @@ impl Session {
                 writer,
                 requests,
                 read: Instant::now(),
+                events,
             },
             lost,
         })
@@ -114,6 +121,21 @@ impl Session {
     /// How long ago it was found out what the stream holds.
     pub(super) fn age(&self) -> Duration {
         self.read.elapsed()
+    }
+
+    /// Makes the stream of events where there is none, after the first full picture
+    /// was written or at the latest after some time: copying it takes a broker as
+    /// long as taking it, and until then nobody has a history to read.
+    pub(super) async fn record_events(
+        &mut self,
+        url: &JetStreamUrl,
+        is_full: bool,
+    ) -> Result<(), SinkError> {
+        if !self.events && (is_full || self.age() >= EVENTS_AFTER) {
+            streams::make_events(&self.pipeline.context, url).await?;
+            self.events = true;
+        }
+        Ok(())
     }
 
     /// Publishes deliveries of objects.

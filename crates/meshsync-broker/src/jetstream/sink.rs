@@ -102,7 +102,13 @@ impl JetStreamSink {
         let ids = *self
             .trying
             .get_or_insert((session.writer.claim.epoch, self.next));
-        let published = publish(&mut session, &mut self.held, batch, ids).await;
+        let mut published = publish(&mut session, &mut self.held, batch, ids).await;
+        if published.is_ok() {
+            let is_full = batch.deliveries.iter().any(Delivery::is_full_sync);
+            if let Err(error) = session.record_events(&self.url, is_full).await {
+                published = Err(error);
+            }
+        }
         // Made again after a purge it has another sequence.
         self.claim = Some(session.writer.claim.clone());
         match published {
@@ -156,6 +162,7 @@ impl JetStreamSink {
                     Ok(())
                 }
                 (None, Some(session)) => {
+                    let recorded = session.record_events(&self.url, false).await;
                     let request = async {
                         match &mut session.requests {
                             Some(requests) => requests.next().await,
@@ -164,7 +171,7 @@ impl JetStreamSink {
                     };
                     let request = tokio::time::timeout(LOOK_INTERVAL, request).await;
                     self.flush = request.unwrap_or(None);
-                    Ok(())
+                    recorded
                 }
                 (_, None) => match self.open(&scope).await {
                     Ok(Link::Stream(session)) => {
@@ -298,7 +305,7 @@ fn scope_of(batch: &Batch) -> Result<Option<String>, SinkError> {
     let Some(delivery) = batch.deliveries.iter().find(|d| !d.payload.is_empty()) else {
         return Ok(None);
     };
-    match RecordHead::parse(&delivery.payload) {
+    match RecordHead::peek(&delivery.payload) {
         Ok(record) => Ok(Some(record.scope.into_owned())),
         Err(error) => Err(SinkError::Broken {
             sink: "jetstream".to_owned(),

@@ -41,18 +41,42 @@ impl Abilities {
     }
 }
 
-/// The state stream, after both were made or checked.
-pub(super) async fn ready(
+/// The state stream, made or checked.
+pub(super) async fn state(
     context: &Context,
     url: &JetStreamUrl,
     abilities: Abilities,
 ) -> Result<Stream, SinkError> {
-    let state = ready_one(context, state_config(url, abilities), |have, want| {
-        compare_common(have, want, url.replicas)
-    });
-    let state = state.await?;
-    let events = ready_one(context, events_config(url), |have, want| {
-        let mut found = compare_common(have, want, url.replicas);
+    let name = url.state_stream();
+    let want = state_config(url, abilities);
+    let stream = match find(context, &name).await? {
+        Some(stream) => stream,
+        None => create(context, want.clone()).await?,
+    };
+    check(&stream, &name, |have| {
+        compare_common(have, &want, url.replicas)
+    })?;
+    Ok(stream)
+}
+
+/// Whether there is a stream of events; checked where there is.
+pub(super) async fn has_events(context: &Context, url: &JetStreamUrl) -> Result<bool, SinkError> {
+    match find(context, &url.events_stream()).await? {
+        Some(stream) => check_events(&stream, url).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Makes the stream of events.
+pub(super) async fn make_events(context: &Context, url: &JetStreamUrl) -> Result<(), SinkError> {
+    let stream = create(context, events_config(url)).await?;
+    check_events(&stream, url)
+}
+
+fn check_events(stream: &Stream, url: &JetStreamUrl) -> Result<(), SinkError> {
+    let want = events_config(url);
+    check(stream, &url.events_stream(), |have| {
+        let mut found = compare_common(have, &want, url.replicas);
         if url.history.is_some() {
             let (have, want) = (have.max_messages_per_subject, want.max_messages_per_subject);
             differ(&mut found, "max_msgs_per_subject", &have, &want);
@@ -61,9 +85,7 @@ pub(super) async fn ready(
             differ(&mut found, "max_age", &have.max_age, &want.max_age);
         }
         found
-    });
-    events.await?;
-    Ok(state)
+    })
 }
 
 fn state_config(url: &JetStreamUrl, abilities: Abilities) -> Config {
@@ -117,20 +139,22 @@ fn common(url: &JetStreamUrl) -> Config {
     }
 }
 
-async fn ready_one(
-    context: &Context,
-    want: Config,
-    compare: impl Fn(&Config, &Config) -> String,
-) -> Result<Stream, SinkError> {
-    let name = want.name.clone();
-    let stream = match context.get_stream(&name).await {
-        Ok(stream) => stream,
-        Err(error) if is_missing(&error) => create(context, want.clone()).await?,
-        Err(error) => return Err(no_stream(&name, error)),
-    };
-    let difference = compare(&stream.cached_info().config, &want);
+async fn find(context: &Context, name: &str) -> Result<Option<Stream>, SinkError> {
+    match context.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(no_stream(name, error)),
+    }
+}
+
+fn check(
+    stream: &Stream,
+    name: &str,
+    compare: impl Fn(&Config) -> String,
+) -> Result<(), SinkError> {
+    let difference = compare(&stream.cached_info().config);
     if difference.is_empty() {
-        return Ok(stream);
+        return Ok(());
     }
     Err(SinkError::Unavailable {
         what: format!(

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::peek::peek;
+
 /// The head of a record, borrowed from its text. What the object holds beside
 /// its identity is skipped.
 #[derive(Clone, Debug, Deserialize)]
@@ -100,6 +102,16 @@ impl<'a> RecordHead<'a> {
             column: error.column(),
         })
     }
+
+    /// The same for a record of this process: nothing is read behind the metadata
+    /// of its object, where most of it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), as far as it is read.
+    pub fn peek(record: &'a [u8]) -> Result<Self, RecordHeadError> {
+        peek(record).map_or_else(|| Self::parse(record), Ok)
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +127,36 @@ mod tests {
         assert_eq!(&*object.metadata.uid, "u");
         assert_eq!(&*object.metadata.resource_version, "7");
         assert!(matches!(object.metadata.name, Cow::Borrowed("web")));
+    }
+
+    #[test]
+    fn a_peek_finds_the_same_and_reads_no_further_than_it_must() {
+        let object = br#""object":{"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"a":"b"},"name":"w\"eb","uid":"u","resourceVersion":"7"}"#;
+        let head = br#"{"event":"ADDED","platform":"kubernetes","scope":"s","tier":"detail","observed":"t","partial":true,"reason":"r","cut":["data"],"hash":"0f",""#;
+        let record = [head, &object[1..], br#","spec":{"uid":["y"]}}}"#].concat();
+        let [peeked, parsed] = [RecordHead::peek, RecordHead::parse].map(|read| read(&record));
+        assert_eq!(
+            format!("{:?}", peeked.unwrap()),
+            format!("{:?}", parsed.unwrap())
+        );
+        let cut_off = [head, &object[1..]].concat();
+        assert!(RecordHead::parse(&cut_off).is_err());
+        assert!(RecordHead::peek(&cut_off).is_ok());
+    }
+
+    #[test]
+    fn a_peek_at_members_in_another_order_reads_them_all() {
+        for record in [
+            r#"{"object":{"metadata":{"name":"a"},"kind":"Pod","apiVersion":"v1"},"hash":"0f","event":"ADDED","scope":"s","observed":"t"}"#,
+            r#"{"event":"SYNCED","scope":"s","observed":"t","objects":3,"tier":"detail"}"#,
+            r#"{"event":"ADDED","scope":"s","observed":"t","object":null}"#,
+        ] {
+            let peeked = RecordHead::peek(record.as_bytes()).unwrap();
+            let parsed = RecordHead::parse(record.as_bytes()).unwrap();
+            assert_eq!(format!("{peeked:?}"), format!("{parsed:?}"), "{record}");
+        }
+        assert!(RecordHead::peek(b"{\"event\":1").is_err());
+        assert!(RecordHead::peek(b"").is_err());
     }
 
     #[test]

@@ -3,4 +3,5 @@
 pub mod cut;
 pub mod head;
 pub mod meshery;
+mod peek;
 pub mod record;
