@@ -36,7 +36,7 @@ pub use error::{SinkError, SinkUrlError};
 pub use latency::{Latency, LatencySnapshot, Received};
 pub use outbox::{Novelty, Offer, Offered, Outbox};
 pub use outlet::Outlet;
-pub use runner::run_sink;
+pub use runner::{recall, run_sink};
 pub use sink::{BoxFuture, Cut, Published, Rejected, Sink, Wire};
 pub use sinks::{Fidelity, SinkOptions, open};
 pub use status::{Counter, SinkState, SinkStatus};

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use meshsync_model::error_chain;
+use meshsync_model::{ClusterId, error_chain};
 
+use crate::sinks::PublishedObject;
 use crate::{Batch, Outlet, Published, Received, Sink, SinkError, SinkState};
 
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
@@ -65,6 +66,28 @@ impl Drop for Ending<'_> {
             status.set_error("the sink panicked: this is a defect in it".to_owned());
         }
         self.0.end();
+    }
+}
+
+/// Asks a sink what it was given in earlier lives, until it can say so. A sink that
+/// cannot go on has nothing to say here; its runner finds that out, too.
+pub async fn recall(
+    sink: &mut dyn Sink,
+    outlet: &Outlet,
+    scope: &ClusterId,
+) -> Vec<PublishedObject> {
+    let mut back_off = BACK_OFF_MIN;
+    loop {
+        match sink.recall(scope).await {
+            Ok(published) => return published,
+            Err(error) if error.is_retryable() => note_failure(outlet, &error),
+            Err(error) => {
+                outlet.status().set_error(error_chain(&error));
+                return Vec::new();
+            }
+        }
+        tokio::time::sleep(back_off).await;
+        back_off = (back_off * 2).min(BACK_OFF_MAX);
     }
 }
 

@@ -1,5 +1,8 @@
 //! The port that sinks implement.
 
+use meshsync_model::ClusterId;
+
+use crate::sinks::PublishedObject;
 use crate::{Batch, SinkError};
 
 /// A boxed future, so that the trait can be used as an object.
@@ -74,6 +77,16 @@ pub trait Sink: Send + 'static {
 
     /// The format it wants.
     fn wire(&self) -> Wire;
+
+    /// Says which objects of a cluster it was given by processes before this one and
+    /// still has, where it remembers. Called before anything is given to it, again
+    /// after an error; what of it is no longer there is given to it as deleted.
+    fn recall<'a>(
+        &'a mut self,
+        _scope: &'a ClusterId,
+    ) -> BoxFuture<'a, Result<Vec<PublishedObject>, SinkError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Publishes a batch.
     fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>>;

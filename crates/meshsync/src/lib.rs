@@ -78,6 +78,7 @@ mod handle;
 mod leader;
 #[cfg(feature = "admin")]
 mod listen;
+mod memory;
 mod meshery;
 #[cfg(feature = "admin")]
 mod metrics;
@@ -89,7 +90,6 @@ mod reviews;
 mod run;
 mod sink_url;
 mod source;
-mod state_dir;
 pub mod status;
 
 #[cfg(feature = "admin")]

@@ -31,12 +31,12 @@ use crate::fingerprints::{self, Deep, Ears, Fingerprints};
 use crate::full_sync;
 use crate::handle::Handle;
 use crate::leader::{self, AnyLock, Lost, Term};
+use crate::memory;
 use crate::meshery::live::Live;
 #[cfg(feature = "nats")]
 use crate::meshery::requests;
 use crate::monitor::Role;
 use crate::outlets::Outlets;
-use crate::state_dir;
 
 /// How long sinks may take to get rid of what waits when the pipeline stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -192,11 +192,31 @@ async fn pipeline(
     }
 
     let mut outputs = std::mem::take(&mut builder.sinks);
-    let mut remembered = Vec::new();
     if let Some(folder) = &builder.state_dir {
-        (outputs, remembered) = state_dir::remember(outputs, folder, &scope).await?;
+        outputs = memory::keep(outputs, folder, &scope).await?;
     }
     let outlets = monitor.outlets();
+    // Where nothing is remembered this is over at once.
+    let recalled = tokio::select! {
+        () = &mut stop => None,
+        remembered = memory::recall_all(&mut outputs, &outlets, &scope) => Some(Ok(remembered)),
+        how = lead(&mut term) => Some(Err(how)),
+    };
+    let remembered = match recalled {
+        Some(Ok(remembered)) => remembered,
+        Some(Err(how)) => {
+            monitor.set_role(Role::Candidate, None);
+            let why = how.to_string();
+            return Err(RunError::LeadershipLost { why });
+        }
+        None => {
+            if let Some(term) = term {
+                term.resign().await;
+                monitor.set_role(Role::Candidate, None);
+            }
+            return Ok(());
+        }
+    };
     let abandon = CancellationToken::new();
     let mut sinks = start_sinks(outputs, &outlets, &abandon);
     let lane = Lane {

@@ -1,7 +1,7 @@
 //! What the original would fail.
 
 use futures::StreamExt;
-use meshsync_sim::Sim;
+use meshsync_sim::{Generate, Sim};
 use meshsync_testkit::{NatsServer, eventually};
 use serde_json::{Value, json};
 
@@ -14,6 +14,25 @@ async fn n7_deletes_while_the_agent_was_away_are_told_once() {
     let Some(world) = World::start(120).await else {
         return;
     };
+    let state = world.path("state").display().to_string();
+    deletes_are_told_once(world, &["--state-dir", &state], "").await;
+}
+
+/// N7 without a volume: a broker with JetStream remembers.
+#[tokio::test(flavor = "multi_thread")]
+async fn n7_a_durable_broker_remembers_what_was_published() {
+    let nats = NatsServer::builder().token(TOKEN).monitoring().jetstream();
+    let Some(nats) = nats.start_or_skip() else {
+        return;
+    };
+    let world = Sim::builder().generate(Generate::objects(120));
+    let Some(world) = World::with(world, nats).await else {
+        return;
+    };
+    deletes_are_told_once(world, &[], "?durable").await;
+}
+
+async fn deletes_are_told_once(mut world: World, args: &[&str], options: &str) {
     world.apply(definition("example.com", "things", "Thing", &["v1"]));
     world.apply(json!({
         "apiVersion": "example.com/v1", "kind": "Thing",
@@ -21,9 +40,10 @@ async fn n7_deletes_while_the_agent_was_away_are_told_once() {
     }));
     world.apply(config_map("default", "doomed", "1"));
     world.apply(config_map("default", "reborn", "1"));
-    let state = world.path("state").display().to_string();
+    let url = format!("{}{options}", world.broker_url());
+    let run = |world: &World| world.run_with(args, &[("BROKER_URL", &url)]);
     let server = Server::connect(&world).await;
-    let agent = world.run(&["--state-dir", &state]);
+    let agent = run(&world);
     agent.synced().await;
     server.equals(&world, "at first", by_default).await;
     agent.kill().await;
@@ -45,7 +65,14 @@ async fn n7_deletes_while_the_agent_was_away_are_told_once() {
         )
         .unwrap();
     server.take(|database| database.log.clear());
-    let agent = world.run(&["--state-dir", &state]);
+    // The broker is away, too, and comes back after the agent.
+    world.nats.stop();
+    let agent = run(&world);
+    eventually("the agent waits for it", DEADLINE, async || {
+        agent.status().await["sinks"][0]["state"] == "away"
+    })
+    .await;
+    world.nats.restart().unwrap();
     agent.synced().await;
     server.equals(&world, "after the restart", by_default).await;
     let events = |kind: &str, name: &str| {
@@ -62,7 +89,7 @@ async fn n7_deletes_while_the_agent_was_away_are_told_once() {
     assert_eq!(agent.stop().await, Some(0));
     // And not again.
     server.take(|database| database.log.clear());
-    let agent = world.run(&["--state-dir", &state]);
+    let agent = run(&world);
     agent.synced().await;
     server.equals(&world, "after another", by_default).await;
     assert!(server.take(|d| d.log.iter().all(|(event, _)| event == "ADDED")));

@@ -41,5 +41,6 @@ pub use lock::{BrokerLock, BrokerLockError};
 pub use mark::{Digest, Mark};
 pub use replica::{Event, Marker, ObjectMessage, Position, Replica, ReplicaError, Resume, Verdict};
 pub use sink::JetStreamSink;
+pub(crate) use subject::token;
 pub use subject::{Subject, SubjectError};
 pub use url::JetStreamUrl;

@@ -156,7 +156,7 @@ fn decode(token: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.into_owned())
 }
 
-fn token(text: &str) -> impl fmt::Display + '_ {
+pub(crate) fn token(text: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(if text.is_empty() { NONE } else { text }, {
         // The one `_` that is not escaped.
         if text.is_empty() { NONE_SET } else { ESCAPED }

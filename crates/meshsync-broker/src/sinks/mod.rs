@@ -11,6 +11,10 @@ pub(crate) mod nats_connect;
 #[cfg(feature = "nats")]
 mod nats_durable;
 #[cfg(feature = "nats")]
+mod nats_fit;
+#[cfg(feature = "nats")]
+mod nats_session;
+#[cfg(feature = "nats")]
 mod nats_url;
 mod remembering;
 

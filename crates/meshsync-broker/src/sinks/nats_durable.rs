@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::context::PublishAckFuture;
-use async_nats::jetstream::{self, stream};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{
+    Context, CreateStreamError, CreateStreamErrorKind, PublishAckFuture,
+};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
 use bytes::Bytes;
 use meshsync_model::wire::meshery::CORE_SUBJECT;
 
-/// The stream over Meshery's subject.
-const STREAM: &str = "MESHSYNC_EVENTS";
+/// The stream over Meshery's subject, where no other takes it; and its name where
+/// one of that name is for something else, as that of `jetstream://` is.
+const STREAMS: [&str; 2] = ["MESHSYNC_EVENTS", "MESHSYNC_CORE"];
 
-/// What it keeps, unless somebody made it otherwise before.
+/// What it keeps.
 const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 const BYTES_MAX: i64 = 256 << 20;
 
@@ -19,7 +23,7 @@ const BYTES_MAX: i64 = 256 << 20;
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A stream that takes what is published on Meshery's subject.
-pub(super) struct Durable(jetstream::Context);
+pub(super) struct Durable(Context);
 
 impl std::fmt::Debug for Durable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,18 +34,9 @@ impl std::fmt::Debug for Durable {
 impl Durable {
     /// Finds or makes the stream; says why there is none.
     pub(super) async fn prepare(client: &Client) -> Result<Self, String> {
-        let context = jetstream::new(client.clone());
-        let config = stream::Config {
-            name: STREAM.to_owned(),
-            subjects: vec![CORE_SUBJECT.to_owned()],
-            max_age: AGE_MAX,
-            max_bytes: BYTES_MAX,
-            discard: stream::DiscardPolicy::Old,
-            ..stream::Config::default()
-        };
-        let made = context.get_or_create_stream(config);
-        match tokio::time::timeout(PREPARE_TIMEOUT, made).await {
-            Ok(Ok(_)) => Ok(Self(context)),
+        let context = async_nats::jetstream::new(client.clone());
+        match tokio::time::timeout(PREPARE_TIMEOUT, ready(&context)).await {
+            Ok(Ok(())) => Ok(Self(context)),
             Ok(Err(error)) => Err(error.to_string()),
             Err(elapsed) => Err(elapsed.to_string()),
         }
@@ -54,4 +49,33 @@ impl Durable {
     ) -> Result<PublishAckFuture, async_nats::Error> {
         Ok(self.0.publish(CORE_SUBJECT, payload).await?)
     }
+}
+
+/// Makes sure that some stream takes the subject, whoever made it.
+async fn ready(context: &Context) -> Result<(), async_nats::Error> {
+    if context.stream_by_subject(CORE_SUBJECT).await.is_ok() {
+        return Ok(());
+    }
+    let [first, second] = STREAMS;
+    match make(context, first).await {
+        Err(error) if is_taken(&error.kind()) => make(context, second).await?,
+        made => made?,
+    };
+    Ok(())
+}
+
+async fn make(context: &Context, name: &str) -> Result<Stream, CreateStreamError> {
+    let config = Config {
+        name: name.to_owned(),
+        subjects: vec![CORE_SUBJECT.to_owned()],
+        max_age: AGE_MAX,
+        max_bytes: BYTES_MAX,
+        discard: DiscardPolicy::Old,
+        ..Config::default()
+    };
+    context.create_stream(config).await
+}
+
+fn is_taken(error: &CreateStreamErrorKind) -> bool {
+    matches!(error, CreateStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST)
 }

@@ -40,12 +40,15 @@ pub struct NatsUrl {
     pub options: NatsUrlOptions,
 }
 
-/// Options of a NATS URL: `?durable&creds=PATH&nkey=PATH&ca=PATH`.
+/// Options of a NATS URL: `?durable&keys=NAME&creds=PATH&nkey=PATH&ca=PATH`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NatsUrlOptions {
     /// Whether messages go into a JetStream stream where the broker has it.
     pub durable: bool,
+    /// The name under which it is remembered in the broker what was published; for
+    /// agents that publish different parts of one cluster. Only with `durable`.
+    pub keys: Option<String>,
     /// A credentials file (JWT and seed), read at every connect.
     pub creds: Option<PathBuf>,
     /// A file with an nkey seed, read at every connect.
@@ -59,6 +62,7 @@ impl NatsUrlOptions {
     /// Takes what is not set from `other`.
     fn or(&mut self, other: Self) {
         self.durable |= other.durable;
+        self.keys = self.keys.take().or(other.keys);
         self.creds = self.creds.take().or(other.creds);
         self.nkey = self.nkey.take().or(other.nkey);
         self.ca = self.ca.take().or(other.ca);
@@ -168,12 +172,17 @@ fn options(url: &Url) -> Result<NatsUrlOptions, String> {
                 options.durable = true;
                 continue;
             }
+            "keys" if !value.is_empty() => {
+                options.keys = Some(value.into_owned());
+                continue;
+            }
+            "keys" => return Err("keys needs a name: keys=NAME".to_owned()),
             "creds" => &mut options.creds,
             "nkey" => &mut options.nkey,
             "ca" => &mut options.ca,
             _ => {
                 return Err(format!(
-                    "unknown option{}: there are durable, creds=PATH, nkey=PATH and ca=PATH; \
+                    "unknown option{}: there are durable, keys=NAME, creds=PATH, nkey=PATH and ca=PATH; \
                      a token stands before the host, TOKEN@HOST",
                     option_names(url)
                 ));
@@ -244,8 +253,10 @@ mod tests {
 
     #[test]
     fn options_stand_behind_the_question_mark() {
-        let url = NatsUrl::parse("tls://a:1,b:2?durable&creds=/etc/x.creds&ca=/etc/ca.pem");
+        let url =
+            NatsUrl::parse("tls://a:1,b:2?durable&keys=shop&creds=/etc/x.creds&ca=/etc/ca.pem");
         let url = url.unwrap();
+        assert_eq!(url.options.keys.as_deref(), Some("shop"));
         assert!(url.options.durable);
         assert_eq!(url.options.creds, Some("/etc/x.creds".into()));
         assert_eq!(url.options.ca, Some("/etc/ca.pem".into()));

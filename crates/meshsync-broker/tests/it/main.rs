@@ -9,3 +9,4 @@ mod contract;
 mod deliveries;
 mod duplicates;
 mod fencing;
+mod memory;
