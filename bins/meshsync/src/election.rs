@@ -45,7 +45,7 @@ fn broker(sinks: &SinkArgs, file: &Config) -> Result<JetStreamUrl, Failure> {
 
 /// Name of the machine, which is that of the pod, and what tells this run from any
 /// other there.
-fn identity() -> String {
+pub(crate) fn identity() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let host = host.or_else(|_| std::env::var("HOSTNAME"));
     let host = host.map_or_else(|_| "meshsync".to_owned(), |host| host.trim().to_owned());

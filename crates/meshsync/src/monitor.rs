@@ -229,6 +229,10 @@ impl Monitor {
 
     /// Notes who leads; returns whether that is news.
     pub(crate) fn set_role(&self, role: Role, leader: Option<&str>) -> bool {
+        if role == Role::Follower {
+            // It is as ready as can be, and readiness of that kind never goes back.
+            self.note_connected();
+        }
         self.shared.leadership.send_if_modified(|now| {
             let news = now.role != role || now.leader.as_deref() != leader;
             if news {

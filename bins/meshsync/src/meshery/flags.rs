@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use meshsync::{Fidelity, ListenAddr, Managed, Secrets, SubjectPattern};
+use meshsync::{Fidelity, LeaderElect, ListenAddr, Managed, Secrets, SubjectPattern};
 
 use super::duration;
 use crate::logging::LogFormat;
@@ -28,6 +28,8 @@ pub(super) struct Flags {
     pub(super) interactive_namespaces: String,
     pub(super) accept_rules: bool,
     pub(super) replies: Vec<SubjectPattern>,
+    pub(super) leader_elect: LeaderElect,
+    pub(super) leader_lease: Option<Duration>,
     pub(super) probes_addr: Option<ListenAddr>,
     pub(super) admin_addr: Option<ListenAddr>,
     pub(super) log_format: LogFormat,
@@ -52,6 +54,8 @@ impl Default for Flags {
             interactive_namespaces: String::new(),
             accept_rules: false,
             replies: Vec::new(),
+            leader_elect: LeaderElect::Off,
+            leader_lease: None,
             probes_addr: None,
             admin_addr: None,
             log_format: LogFormat::default(),
@@ -78,14 +82,51 @@ const ORIGINAL: [&str; 6] = [
     "stopAfter",
 ];
 
+/// Ours, each of which a variable gives as well: `MESHSYNC_STATE_DIR` for `state-dir`.
+/// The operator writes the command of its Deployment, and the Server the arguments;
+/// variables of other names both leave alone.
+const OURS: [&str; 15] = [
+    "accept-rules",
+    "admin-addr",
+    "cluster-id",
+    "discover",
+    "enable-interactive",
+    "interactive-namespaces",
+    "leader-elect",
+    "leader-lease",
+    "log-format",
+    "managed",
+    "meshery-wire",
+    "probes-addr",
+    "reply-subjects",
+    "source",
+    "state-dir",
+];
+
 /// Whether an argument is one of the original's flags.
 pub(super) fn is_of_the_original(arg: &str) -> bool {
     split(arg).is_some_and(|(name, _)| ORIGINAL.contains(&name))
 }
 
-/// Reads a command line without the name we are called by.
-pub(super) fn parse(args: impl Iterator<Item = String>) -> Parsed {
+/// Reads a command line without the name we are called by; it goes before the
+/// variables.
+pub(super) fn parse(
+    args: impl Iterator<Item = String>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Parsed {
     let mut flags = Flags::default();
+    let mut refused = None;
+    for name in OURS {
+        let variable_name = format!("MESHSYNC_{}", name.replace('-', "_").to_uppercase());
+        let value = variable(&variable_name).filter(|value| !value.is_empty());
+        if let Some(value) = value
+            && let Some(Err(problem)) = flags.set(name, &value)
+        {
+            let problem =
+                format!("invalid value {value:?} for variable {variable_name}: {problem}");
+            refused.get_or_insert(problem);
+        }
+    }
     let mut args = args;
     while let Some(arg) = args.next() {
         // What is no flag ends them, and is not looked at.
@@ -118,7 +159,10 @@ pub(super) fn parse(args: impl Iterator<Item = String>) -> Parsed {
             Some(Ok(())) => {}
         }
     }
-    Parsed::Run(Box::new(flags))
+    match refused {
+        Some(problem) => Parsed::Wrong(problem),
+        None => Parsed::Run(Box::new(flags)),
+    }
 }
 
 /// Name and value of `-x`, `--x`, `-x=v`, `--x=v`.
@@ -204,6 +248,15 @@ impl Flags {
                 .collect::<Result<Vec<_>, _>>()
                 .map(|replies| self.replies = replies)
                 .map_err(|error| error.to_string()),
+            "leader-elect" => value
+                .parse()
+                .map(|how| self.leader_elect = how)
+                .map_err(|error: meshsync::LeaderElectError| error.to_string()),
+            "leader-lease" => duration::parse(value)
+                .map(|nanos| {
+                    self.leader_lease = u64::try_from(nanos).ok().map(Duration::from_nanos)
+                })
+                .map_err(str::to_owned),
             "probes-addr" => value
                 .parse()
                 .map(|addr| self.probes_addr = Some(addr))
@@ -252,7 +305,7 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Parsed {
-        parse(line.split_whitespace().map(str::to_owned))
+        parse(line.split_whitespace().map(str::to_owned), |_| None)
     }
 
     fn run(line: &str) -> Flags {
@@ -300,6 +353,32 @@ mod tests {
         assert!(wrong("--managed some").contains("greenfield"));
         for line in ["-h", "--help", "-help", "--output file -h"] {
             assert!(matches!(parsed(line), Parsed::Help), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_flag_of_ours_has_a_variable_that_it_overrides() {
+        let with = |line: &str, name: &'static str, value: &'static str| {
+            let args = line.split_whitespace().map(str::to_owned);
+            parse(args, move |asked| (asked == name).then(|| value.to_owned()))
+        };
+        let run = |parsed| match parsed {
+            Parsed::Run(flags) => *flags,
+            other => panic!("{other:?}"),
+        };
+        let (name, value) = ("MESHSYNC_MANAGED", "greenfield");
+        assert_eq!(run(with("", name, value)).managed, Managed::Greenfield);
+        let args = "--managed brownfield";
+        assert_eq!(run(with(args, name, value)).managed, Managed::Brownfield);
+        let refused = with("", "MESHSYNC_LEADER_ELECT", "on");
+        let Parsed::Wrong(problem) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(problem.contains("MESHSYNC_LEADER_ELECT") && problem.contains("lease"));
+        // The operator's probe of older versions wants this whatever is wrong.
+        assert!(matches!(with("-h", name, "nonsense"), Parsed::Help));
+        for name in OURS {
+            assert!(Flags::has(name), "{name}");
         }
     }
 

@@ -47,7 +47,8 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         .iter()
         .skip(1)
         .map(|arg| arg.to_string_lossy().into_owned());
-    match flags::parse(texts) {
+    let variable = |name: &str| std::env::var(name).ok();
+    match flags::parse(texts, variable) {
         Parsed::Run(flags) => block_on(run(*flags)),
         Parsed::Help => {
             eprint!("{}", usage::text(&called));

@@ -1,22 +1,26 @@
 //! From the original's flags and variables to what a pipeline needs.
 
 use anyhow::Context;
+use meshsync::jetstream::JetStreamUrl;
 use meshsync::sinks::{NatsSink, NatsUrl};
 use meshsync::{
-    ClusterId, Endpoints, MeshSync, NamespaceSelection, Pattern, Ready, RequestOptions, Selection,
-    meshery_selection, meshery_selection_of_everything, parse_source,
+    Builder, ClusterId, Endpoints, LeaderElect, LeaderElection, LeaderLock, MeshSync,
+    NamespaceSelection, Pattern, Ready, RequestOptions, Selection, meshery_selection,
+    meshery_selection_of_everything, parse_source,
 };
 
 use super::file::MesheryFile;
 use super::flags::{Flags, list};
 use crate::failure::Failure;
-use crate::fingerprint;
 use crate::settings::{self, ADMIN_PORT, BROKER_URL, PROBES_PORT, REDACT_SECRETS};
+use crate::{election, fingerprint};
 
 /// Files with credentials, a seed, and root certificates for the broker.
 const BROKER_CREDS: &str = "BROKER_CREDS";
 const BROKER_NKEY: &str = "BROKER_NKEY";
 const BROKER_CA: &str = "BROKER_CA";
+/// `?durable` where the URL is the operator's.
+const BROKER_DURABLE: &str = "BROKER_DURABLE";
 
 /// The original drops what it has sent before; here nothing is sent twice.
 const CONTENT_DEDUP: &str = "MESHSYNC_BROKER_CONTENT_DEDUP";
@@ -79,11 +83,12 @@ pub(super) fn pipeline(flags: &Flags) -> Result<MeshSync, Failure> {
             ] {
                 *slot = slot.take().or_else(|| variable(name).map(Into::into));
             }
-            builder
+            options.durable |= variable(BROKER_DURABLE).is_some_and(|value| is_on(&value));
+            elect(builder, flags, Some(&url))?
                 .requests(requests(flags, &url))
                 .sink(NatsSink::new(url))
         }
-        "file" => builder.sink(MesheryFile::new(flags.output_file.clone())),
+        "file" => elect(builder, flags, None)?.sink(MesheryFile::new(flags.output_file.clone())),
         other => {
             return Err(Failure::configuration(anyhow::anyhow!(
                 "unsupported output mode {other:?}, supported list is [broker, file]"
@@ -91,6 +96,27 @@ pub(super) fn pipeline(flags: &Flags) -> Result<MeshSync, Failure> {
         }
     };
     builder.build().map_err(Failure::configuration)
+}
+
+/// As `meshsync run` elects, with the one broker there is.
+fn elect(builder: Builder, flags: &Flags, url: Option<&NatsUrl>) -> Result<Builder, Failure> {
+    let lock = match (flags.leader_elect.clone(), url) {
+        (LeaderElect::Broker, Some(url)) => {
+            LeaderLock::Broker(JetStreamUrl::with(url.clone()).into())
+        }
+        (LeaderElect::Broker, None) => {
+            return Err(Failure::configuration(anyhow::anyhow!(
+                "-leader-elect broker wants a broker: use lease, or -output broker"
+            )));
+        }
+        (LeaderElect::Lease { namespace, name }, _) => LeaderLock::Lease { namespace, name },
+        _ => return Ok(builder),
+    };
+    let mut election = LeaderElection::new(lock, election::identity());
+    if let Some(lasts) = flags.leader_lease {
+        election.lasts = lasts;
+    }
+    Ok(builder.leader_election(election))
 }
 
 fn requests(flags: &Flags, url: &NatsUrl) -> RequestOptions {

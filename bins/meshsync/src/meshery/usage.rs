@@ -37,6 +37,16 @@ const FLAGS: &[(&str, &str, &str)] = &[
         "string",
         "give them only of pods in these namespaces, a comma between them",
     ),
+    (
+        "leader-elect",
+        "string",
+        "which of several observes: off, broker (it needs JetStream), lease, lease:NAME or lease:NAMESPACE/NAME (default off)",
+    ),
+    (
+        "leader-lease",
+        "duration",
+        "a leader that is silent for so long is followed by another one (default 15s)",
+    ),
     ("log-format", "string", "text or json (default text)"),
     (
         "managed",
@@ -102,5 +112,8 @@ pub(super) fn text(called: &str) -> String {
         let space = if kind.is_empty() { "" } else { " " };
         text.push_str(&format!("  -{name}{space}{kind}\n    \t{what}\n"));
     }
+    text.push_str(
+        "Flags that the original does not have can be given as variables: MESHSYNC_STATE_DIR\n",
+    );
     text
 }

@@ -15,7 +15,7 @@ async fn n7_deletes_while_the_agent_was_away_are_told_once() {
         return;
     };
     let state = world.path("state").display().to_string();
-    deletes_are_told_once(world, &["--state-dir", &state], "").await;
+    deletes_are_told_once(world, ("MESHSYNC_STATE_DIR", &state)).await;
 }
 
 /// N7 without a volume: a broker with JetStream remembers.
@@ -29,10 +29,10 @@ async fn n7_a_durable_broker_remembers_what_was_published() {
     let Some(world) = World::with(world, nats).await else {
         return;
     };
-    deletes_are_told_once(world, &[], "?durable").await;
+    deletes_are_told_once(world, ("BROKER_DURABLE", "true")).await;
 }
 
-async fn deletes_are_told_once(mut world: World, args: &[&str], options: &str) {
+async fn deletes_are_told_once(mut world: World, memory: (&str, &str)) {
     world.apply(definition("example.com", "things", "Thing", &["v1"]));
     world.apply(json!({
         "apiVersion": "example.com/v1", "kind": "Thing",
@@ -40,8 +40,7 @@ async fn deletes_are_told_once(mut world: World, args: &[&str], options: &str) {
     }));
     world.apply(config_map("default", "doomed", "1"));
     world.apply(config_map("default", "reborn", "1"));
-    let url = format!("{}{options}", world.broker_url());
-    let run = |world: &World| world.run_with(args, &[("BROKER_URL", &url)]);
+    let run = |world: &World| world.run_with(&[], &[memory]);
     let server = Server::connect(&world).await;
     let agent = run(&world);
     agent.synced().await;

@@ -4,6 +4,7 @@ use meshsync_sim::{Generate, Sim};
 use meshsync_testkit::{NatsServer, eventually};
 use tokio::process::Command;
 
+use crate::server::{Server, by_default};
 use crate::support::{DEADLINE, World, ended, meshery_meshsync};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +94,37 @@ async fn u20_readiness_waits_for_the_broker_and_stays() {
     .await;
     assert_eq!(agent.probe("/readyz").await, 200);
     assert_eq!(agent.stop().await, Some(0));
+}
+
+/// T32, D34: of several the operator counts each as ready, and one of them publishes.
+#[tokio::test(flavor = "multi_thread")]
+async fn t32_followers_are_ready_and_take_over() {
+    let Some(world) = World::start(80).await else {
+        return;
+    };
+    let server = Server::connect(&world).await;
+    let elect = [
+        ("MESHSYNC_LEADER_ELECT", "lease:meshery/meshsync"),
+        ("MESHSYNC_LEADER_LEASE", "20s"),
+    ];
+    let leader = world.run_with(&[], &elect);
+    leader.synced().await;
+    server.equals(&world, "at first", by_default).await;
+    let follower = world.run_with(&[], &elect);
+    eventually("a follower is ready", DEADLINE, async || {
+        follower.probe("/readyz").await == 200 && follower.log().contains("follows")
+    })
+    .await;
+    world.apply(crate::support::config_map("default", "led", "1"));
+    server.equals(&world, "with one change", by_default).await;
+    let (messages, rows) = server.take(|database| (database.log.len(), database.rows.len()));
+    assert_eq!(messages, rows, "one of them publishes");
+    // It gives the lock up, so that nobody waits for it to lapse.
+    assert_eq!(leader.stop().await, Some(0));
+    follower.synced().await;
+    world.apply(crate::support::config_map("default", "followed", "1"));
+    server.equals(&world, "under the next", by_default).await;
+    assert_eq!(follower.stop().await, Some(0));
 }
 
 /// What is no part of `BROKER_URL` comes in variables of its own.

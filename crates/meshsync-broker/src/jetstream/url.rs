@@ -70,15 +70,8 @@ impl JetStreamUrl {
             return Err(invalid("the scheme must be jetstream".to_owned()));
         };
         let mut url = Self {
-            nats: NatsUrl::parse(&servers)?,
             or_core,
-            replicas: None,
-            history: None,
-            max_age: None,
-            tombstones: 7 * DAY,
-            check: CHECK,
-            flush: false,
-            prefix: "MESHSYNC".to_owned(),
+            ..Self::with(NatsUrl::parse(&servers)?)
         };
         // The library that reads servers reads its options too.
         let mut rest = String::new();
@@ -118,10 +111,22 @@ impl JetStreamUrl {
                     .to_owned(),
             });
         }
-        Ok(Self {
-            nats: NatsUrl::parse(text)?,
-            ..Self::parse("jetstream://localhost")?
-        })
+        Ok(Self::with(NatsUrl::parse(text)?))
+    }
+
+    /// Streams of those servers, with the defaults.
+    pub fn with(nats: NatsUrl) -> Self {
+        Self {
+            nats,
+            or_core: false,
+            replicas: None,
+            history: None,
+            max_age: None,
+            tombstones: 7 * DAY,
+            check: CHECK,
+            flush: false,
+            prefix: "MESHSYNC".to_owned(),
+        }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {

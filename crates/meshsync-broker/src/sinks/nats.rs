@@ -9,7 +9,8 @@ use super::nats_url::NatsUrl;
 use super::remembering::{Memory, PublishedObject};
 use crate::{Batch, BoxFuture, Published, Sink, SinkError, Wire};
 
-/// After a break we are back before others are: nats.go, which Meshery Server
+/// After a break, and where the broker was away when we started, we are there before
+/// others are: nats.go, which Meshery Server
 /// uses, waits 2 s and up to 0.1 s of jitter before it connects again, and core
 /// NATS keeps nothing for a subscriber that is not there yet.
 const SUBSCRIBERS_GRACE: Duration = Duration::from_millis(2500);
@@ -37,6 +38,8 @@ pub struct NatsSink {
     session: Option<Session>,
     /// The connection that the last batch went over.
     last: Option<ConnectionId>,
+    /// The broker was away since.
+    was_away: bool,
     /// With `?durable`, once the cluster is known.
     memory: Option<Memory>,
     /// How often the broker was there and could not be made to remember.
@@ -50,6 +53,7 @@ impl NatsSink {
             url,
             session: None,
             last: None,
+            was_away: false,
             memory: None,
             recalls: 0,
         }
@@ -60,7 +64,11 @@ impl NatsSink {
     async fn session(&mut self) -> Result<Session, SinkError> {
         match self.session.take() {
             Some(session) if !self.url.options.durable || !session.is_another() => Ok(session),
-            _ => Session::open(&self.url, self.memory.as_mut()).await,
+            _ => {
+                let session = Session::open(&self.url, self.memory.as_mut()).await;
+                self.was_away |= session.is_err();
+                session
+            }
         }
     }
 
@@ -70,7 +78,9 @@ impl NatsSink {
         }
         let name = self.url.options.keys.as_deref();
         let memory = self.memory.get_or_insert_with(|| Memory::new(scope, name));
-        let session = Session::open(&self.url, Some(memory)).await?;
+        let session = Session::open(&self.url, Some(memory)).await;
+        self.was_away |= session.is_err();
+        let session = session?;
         if let Some(what) = session.forgets() {
             self.recalls += 1;
             if self.recalls < RECALLS_MAX {
@@ -85,10 +95,11 @@ impl NatsSink {
         let mut session = self.session().await?;
         let name = self.name();
         let id = session.id();
-        if self.last.as_ref().is_some_and(|last| *last != id) {
+        if self.was_away || self.last.as_ref().is_some_and(|last| *last != id) {
             tokio::time::sleep(SUBSCRIBERS_GRACE).await;
         }
         // Noted only now: a try that is cut short waits again.
+        self.was_away = false;
         self.last = Some(id);
         let memory = self.memory.as_mut();
         let sent = tokio::time::timeout(CONFIRM_TIMEOUT, session.send(batch, memory)).await;
