@@ -62,6 +62,22 @@ impl<'a> Image<'a> {
         std::iter::once(0).chain(slashes).map(move |at| &path[at..])
     }
 }
+/// A repository without what tools append to its name: the platform that older ones
+/// are called after (`kubernetes-dashboard-amd64`), and the MD5 sum of the path that
+/// `ko` publishes under (`controller-10a3e32792f33651396d02b6855a6e36`).
+pub(crate) fn plainly_called(path: &str) -> &str {
+    const PLATFORMS: [&str; 5] = ["amd64", "arm64", "arm", "ppc64le", "s390x"];
+    const MD5_CHARS: usize = 32;
+    let Some((name, end)) = path.rsplit_once('-') else {
+        return path;
+    };
+    if PLATFORMS.contains(&end) {
+        return name.strip_suffix("-linux").unwrap_or(name);
+    }
+    let is_sum = end.len() == MD5_CHARS && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_sum { name } else { path }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +138,18 @@ mod tests {
         );
         assert!(Image::parse("redis").is_official());
         assert!(!Image::parse("quay.io/redis").is_official());
+    }
+
+    #[test]
+    fn platforms_and_sums_are_no_part_of_a_name() {
+        let check = |path, plain| assert_eq!(plainly_called(path), plain, "{path}");
+        check("kubernetes-dashboard-amd64", "kubernetes-dashboard");
+        check("a/tool-linux-arm64", "a/tool");
+        check(
+            "tektoncd/pipeline/controller-10a3e32792f33651396d02b6855a6e36",
+            "tektoncd/pipeline/controller",
+        );
+        check("fluent-bit", "fluent-bit");
+        check("a/charm", "a/charm");
     }
 }

@@ -47,6 +47,31 @@ const UNLISTED: &[(&str, &[&str])] = &[
     ("tempo/2.9.0/tempo-distributed", &["memcached"]),
 ];
 
+/// Files whose version in the index is not the one that the installation states: what is
+/// found in them is shown, and counted apart.
+const MISSTATED: &[(&str, &str)] = &[
+    (
+        "consul/2.0.3/consul-enterprise",
+        "values name an image of another version",
+    ),
+    (
+        "falcosidekick/2.31.1/",
+        "the image is newer than its chart says",
+    ),
+    (
+        "ingress-nginx/0.51.0/",
+        "the image is older than its chart says",
+    ),
+    (
+        "kube-prometheus/",
+        "it states none; a sidecar happens to have the same one",
+    ),
+    (
+        "vault/2.0.4/vault-enterprise",
+        "values name an image of another version",
+    ),
+];
+
 /// One manifest, and what is in it.
 pub(super) struct Labelled {
     pub(super) path: String,
@@ -58,6 +83,8 @@ pub(super) struct Labelled {
     pub(super) allowed: BTreeSet<String>,
     /// The version of `product`, where it is one and some object states it.
     pub(super) version: Option<String>,
+    /// Why that version is not what the installation states.
+    pub(super) misstated: Option<&'static str>,
     /// Rebuilt by a vendor, renamed, mirrored, or of an old chart.
     pub(super) is_hard: bool,
     /// Definitions without anything that runs.
@@ -171,6 +198,10 @@ fn labelled(row: &BTreeMap<&str, &str>) -> anyhow::Result<Labelled> {
         is_api_only: count("workloads") == 0 && column("mode") != "olm-bundle",
         is_holdout: is_holdout(&path),
         version: is_version.then(|| version.to_owned()),
+        misstated: MISSTATED
+            .iter()
+            .find(|(start, _)| path.starts_with(start))
+            .map(|&(_, why)| why),
         path,
         product,
         expected,

@@ -47,6 +47,22 @@ pub(super) fn all(
     writeln!(out, "\n{HEAD}")?;
     writeln!(out, "{}", line("total", &open))?;
     writeln!(out, "{}", line("holdout", &held))?;
+    // By product, never by file: what is held out is not to be looked at.
+    for ((there, instead), count) in &held.confused {
+        writeln!(out, "holdout, confused: {count} {there}: {instead}")?;
+    }
+    for (product, count) in &held.missed {
+        writeln!(out, "holdout, missed: {count} {product}")?;
+    }
+    for (product, count) in &held.misdated {
+        writeln!(out, "holdout, other version: {count} {product}")?;
+    }
+    writeln!(
+        out,
+        "versions right where the index has what is stated: {}, holdout {}",
+        stated_right(&open).trim_end(),
+        stated_right(&held).trim_end(),
+    )?;
     let rules = catalog.rules().len();
     writeln!(
         out,
@@ -134,6 +150,14 @@ fn line(name: &str, tally: &Tally) -> String {
         ratio(tally.found, tally.expected),
         ratio(tally.hard_found, tally.hard_expected),
         ratio(tally.versions_right, tally.versions),
+    )
+}
+
+/// Without the files where the index is known to be wrong.
+fn stated_right(tally: &Tally) -> String {
+    ratio(
+        tally.versions_right,
+        tally.versions - tally.versions_misstated,
     )
 }
 

@@ -25,9 +25,14 @@ pub(super) struct Tally {
     pub(super) versions: usize,
     pub(super) versions_right: usize,
     pub(super) versions_unknown: usize,
+    /// Wrong ones where the index is, see `MISSTATED`.
+    pub(super) versions_misstated: usize,
     pub(super) wrong_and_agreed: usize,
     /// Pairs of what is there and what was identified instead.
     pub(super) confused: BTreeMap<(String, String), usize>,
+    /// Products that were not identified, and those of another version.
+    pub(super) missed: BTreeMap<String, usize>,
+    pub(super) misdated: BTreeMap<String, usize>,
     pub(super) notes: Vec<String>,
     /// Products of which several installations were found.
     pub(super) several: Vec<String>,
@@ -44,9 +49,16 @@ impl Tally {
         self.versions += other.versions;
         self.versions_right += other.versions_right;
         self.versions_unknown += other.versions_unknown;
+        self.versions_misstated += other.versions_misstated;
         self.wrong_and_agreed += other.wrong_and_agreed;
         for (pair, count) in &other.confused {
             *self.confused.entry(pair.clone()).or_default() += count;
+        }
+        for (product, count) in &other.missed {
+            *self.missed.entry(product.clone()).or_default() += count;
+        }
+        for (product, count) in &other.misdated {
+            *self.misdated.entry(product.clone()).or_default() += count;
         }
         self.notes.extend(other.notes.iter().cloned());
         self.several.extend(other.several.iter().cloned());
@@ -136,6 +148,7 @@ pub(super) fn tally(catalog: &Catalog, file: &Labelled, verdicts: &[Verdict]) ->
             tally.hard_found += found;
         }
         if found == 0 {
+            *tally.missed.entry(id.clone()).or_default() += 1;
             let state = best.map_or("missed", State::as_str);
             let rivals: Vec<&str> = verdicts
                 .iter()
@@ -174,25 +187,38 @@ fn version(file: &Labelled, verdicts: &[Verdict], tally: &mut Tally) {
     let Some(verdict) = product else { return };
     let truth = plain(truth);
     tally.versions += 1;
-    match verdict.version.as_deref().map(plain) {
-        Some(version) if version == truth => tally.versions_right += 1,
-        None => {
-            tally.versions_unknown += 1;
-            tally
-                .notes
-                .push(format!("{}: version unknown instead of {truth}", file.path));
-        }
-        Some(version) => {
-            let agreed = verdict.version_status == VersionStatus::Agreed;
-            tally.wrong_and_agreed += usize::from(agreed);
-            let status = verdict.version_status.as_str();
-            let note = format!(
-                "{}: version {version} ({status}) instead of {truth}",
-                file.path
-            );
-            tally.notes.push(note);
-        }
+    let found = verdict.version.as_deref().map(plain);
+    if found.is_some_and(|version| version == truth || is_more_exact(version, truth)) {
+        tally.versions_right += 1;
+        return;
     }
+    let status = verdict.version_status.as_str();
+    let mut note = match found {
+        None => format!("{}: version unknown instead of {truth}", file.path),
+        Some(version) => format!(
+            "{}: version {version} ({status}) instead of {truth}",
+            file.path
+        ),
+    };
+    if let Some(why) = file.misstated {
+        tally.versions_misstated += 1;
+        note = format!("{note}: {why}");
+    } else {
+        *tally.misdated.entry(file.product.clone()).or_default() += 1;
+        tally.versions_unknown += usize::from(found.is_none());
+        let agreed = verdict.version_status == VersionStatus::Agreed;
+        tally.wrong_and_agreed += usize::from(agreed && found.is_some());
+    }
+    tally.notes.push(note);
+}
+
+/// Where the index has no more than the name of a line of releases (`1.22`), a release of it
+/// is right.
+fn is_more_exact(version: &str, truth: &str) -> bool {
+    truth.split('.').count() == 2
+        && version
+            .strip_prefix(truth)
+            .is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Without what is only packaging: the index takes versions from tags.

@@ -9,6 +9,7 @@ use regex::Regex;
 
 use super::feature::{EvidenceKind, Feature, GENERIC_IMAGES, GENERIC_LABELS};
 use crate::engine::Subject;
+use crate::image::plainly_called;
 use crate::pattern;
 use crate::rule::{Evidence, Rule, Shape, VersionFrom, check};
 
@@ -58,6 +59,8 @@ pub(crate) struct Item {
     pub(crate) injected: bool,
     /// A definition by its full name.
     pub(crate) is_crd: bool,
+    /// A Helm chart.
+    pub(crate) is_chart: bool,
 }
 
 /// What a key leads to.
@@ -344,6 +347,7 @@ impl Compiler {
             role: site.role,
             injected: site.injected,
             is_crd: false,
+            is_chart: false,
         });
         at
     }
@@ -355,6 +359,7 @@ impl Compiler {
 
     fn images(&mut self, site: Site, block: &Evidence) {
         for image in &block.images {
+            let image = plainly_called(image);
             if !image.contains('/') {
                 let weight = block.weight.unwrap_or(3);
                 let item = self.item(site, EvidenceKind::Image, weight);
@@ -413,6 +418,7 @@ impl Compiler {
                 let item = self.item(site, kind, block.weight.unwrap_or(usual));
                 if let Some(item) = self.items.last_mut() {
                     item.is_crd = feature == F::Crd;
+                    item.is_chart = feature == F::Chart;
                 }
                 let feature = match feature {
                     F::Name if text.contains('/') => F::KindName,

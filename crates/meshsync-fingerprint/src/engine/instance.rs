@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use meshsync_model::Object;
 
 use super::record::{Claim, ObjectId, Record, Standing};
+use super::resolve::is_anchored;
 use super::scan::Controller;
 use super::stated::sources;
 use super::subject::Subject;
@@ -275,12 +276,12 @@ fn strength(catalog: &Catalog, group: &[Known<'_>]) -> (u16, usize, bool) {
         .iter()
         .filter(|known| known.claim.standing != Standing::Proxy)
     {
+        anchored |= is_anchored(catalog, &known.claim.hits);
         for hit in &known.claim.hits {
             let item = catalog.item(hit.item);
             if item.role == Role::Exclude {
                 continue;
             }
-            anchored |= item.role == Role::Anchor;
             let of = &mut best[item.kind as usize];
             *of = hit.weight.max(*of);
         }

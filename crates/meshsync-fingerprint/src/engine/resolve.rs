@@ -9,6 +9,8 @@ use crate::catalog::{Item, KINDS};
 /// What a workload must show to be taken for a part of a product without an
 /// anchor: two ordinary items.
 const MEMBER_SCORE: u16 = 5;
+/// What the last segment of an image weighs, unless its rule says less.
+const CALLED_WEIGHT: u8 = 3;
 
 /// The claims of all rules on one object.
 pub(crate) fn claims(
@@ -201,9 +203,23 @@ pub(crate) fn best_by_kind<'h>(
     best
 }
 
-fn is_anchored(catalog: &Catalog, hits: &[Hit]) -> bool {
-    hits.iter()
-        .any(|hit| catalog.item(hit.item).role == Role::Anchor)
+/// Whether hits tell a product from everything else: an anchor does, and so do its
+/// chart and an image called like one of its own together. Others may use the one
+/// or the other; hardly anybody both for something else.
+pub(crate) fn is_anchored(catalog: &Catalog, hits: &[Hit]) -> bool {
+    let (mut charted, mut called) = (false, false);
+    for hit in hits {
+        let item = catalog.item(hit.item);
+        match item.role {
+            Role::Anchor => return true,
+            Role::Support => {
+                charted |= item.is_chart;
+                called |= item.kind == EvidenceKind::Image && hit.weight >= CALLED_WEIGHT;
+            }
+            Role::Exclude => {}
+        }
+    }
+    charted && called
 }
 
 /// The containers a rule speaks of: those with its anchors, else those with

@@ -8,7 +8,7 @@ use meshsync_model::text::{ElementIter, JsonStr, member_of};
 use super::pod::{Container, Pairs, PodSpec, Port, Template};
 use super::subject::Subject;
 use crate::catalog::{Catalog, Feature, Posting};
-use crate::image::Image;
+use crate::image::{Image, plainly_called};
 
 /// The container number of evidence that belongs to the object as a whole.
 pub(crate) const WHOLE: u8 = u8::MAX;
@@ -322,6 +322,10 @@ impl Scan<'_, '_> {
 
     fn image(&mut self, reference: &str) {
         let image = Image::parse(reference);
+        let image = Image {
+            path: plainly_called(image.path),
+            ..image
+        };
         for suffix in image.suffixes() {
             if suffix.contains('/') {
                 self.look(Feature::ImageSuffix, suffix, reference);

@@ -43,6 +43,9 @@ impl Scout {
     /// What an object says; `None` for most.
     pub fn look(&mut self, group: &str, kind: &str, object: &Object<'_>) -> Option<Evidence> {
         let subject = Subject::of(group, kind)?;
+        if is_test(object) {
+            return None;
+        }
         let owner = controller(object);
         // What Nodes and custom resources control has no other object that says it.
         let is_owned = owner.as_ref().is_some_and(|owner| {
@@ -100,4 +103,21 @@ impl Scout {
         let id = ObjectId::new(group, kind, object.namespace(), object.name());
         Some(Evidence { id, record })
     }
+}
+
+/// Whether Helm runs it to test a release (`helm.sh/hook: test`, or `test-success`
+/// of old): it has the labels of what it tests, and is none of it.
+fn is_test(object: &Object<'_>) -> bool {
+    // Most objects are passed over without reading a single annotation.
+    let may_be = object
+        .metadata("annotations")
+        .is_some_and(|raw| raw.contains("helm.sh/hook"));
+    may_be
+        && object
+            .annotations()
+            .any(|(key, value)| key == "helm.sh/hook" && value.split(',').any(is_test_hook))
+}
+
+fn is_test_hook(hook: &str) -> bool {
+    matches!(hook.trim(), "test" | "test-success" | "test-failure")
 }

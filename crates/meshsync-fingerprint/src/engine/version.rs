@@ -84,7 +84,9 @@ pub(crate) fn clean(text: &str) -> Option<String> {
         || is_commit(&lower)
         // `edge-24.11.8` is a version all the same.
         || (is_mutable && !(starts_with_word && lower.contains('.')))
+        // What is built without being told a version says one of these.
         || lower.starts_with("0.0.0")
+        || lower == "0.0.1"
         || lower.starts_with("sha256")
     {
         return None;
@@ -182,6 +184,7 @@ mod tests {
             "",
             "${TAG}",
             "0.0.0",
+            "0.0.1",
             "alpine",
         ] {
             check(none, None);

@@ -34,6 +34,40 @@ fn names_and_labels_without_an_anchor_are_never_enough() {
 }
 
 #[test]
+fn a_chart_and_an_image_called_like_the_products_anchor_together_and_not_alone() {
+    let rule = "anchors: [{images: [acme/store]}]\nsupports: [{charts: [store], names: [store]}]";
+    let catalog = catalog(&[("store", rule)]);
+    let mut rebuilt = deployment("blue-store", "registry.example/team/store:1.2.3");
+    let called = verdicts(&catalog, std::slice::from_ref(&rebuilt));
+    assert_eq!(products(&called, State::Identified).len(), 0);
+    rebuilt["metadata"]["labels"] = json!({"helm.sh/chart": "store-4.5.6"});
+    let both = verdicts(&catalog, std::slice::from_ref(&rebuilt));
+    assert_eq!(both[0].state, State::Identified);
+    assert_eq!(both[0].version.as_deref(), Some("1.2.3"));
+    rebuilt["spec"]["template"]["spec"]["containers"][0]["image"] =
+        json!("registry.example/team/app:1");
+    let charted = verdicts(&catalog, &[rebuilt]);
+    assert_eq!(products(&charted, State::Identified).len(), 0);
+}
+
+#[test]
+fn what_helm_runs_to_test_a_release_is_no_part_of_it() {
+    let catalog = catalog(&[("db", STORE)]);
+    let mut test = deployment("db", "acme/db:9.9.9");
+    for hook in ["test", "test-success", "pre-install,test"] {
+        test["metadata"]["annotations"] = json!({"helm.sh/hook": hook});
+        assert_eq!(
+            verdicts(&catalog, std::slice::from_ref(&test)),
+            [],
+            "{hook}"
+        );
+    }
+    test["metadata"]["annotations"] = json!({"helm.sh/hook": "post-install"});
+    let kept = verdicts(&catalog, &[test]);
+    assert_eq!(products(&kept, State::Identified).len(), 1);
+}
+
+#[test]
 fn mirrors_and_flattened_names_are_the_same_repository() {
     let catalog = catalog(&[("db", STORE)]);
     for image in [
