@@ -1,12 +1,14 @@
 //! Finding and reaching an API server.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use crate::api::{RequestError, ask, get, read};
+use crate::traffic::Traffic;
 use crate::transport;
 
 /// Which cluster to talk to.
@@ -92,6 +94,15 @@ impl ClusterConfig {
     ///
     /// When there is no configuration or it cannot be used.
     pub async fn connect(&self) -> Result<Connection, ConfigError> {
+        self.connect_counted(Arc::default()).await
+    }
+
+    /// The same, with all that is asked counted in `traffic`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no configuration or it cannot be used.
+    pub async fn connect_counted(&self, traffic: Arc<Traffic>) -> Result<Connection, ConfigError> {
         let mut config = match self {
             Self::Infer => infer().await?,
             Self::Kubeconfig { path, context } => {
@@ -114,7 +125,7 @@ impl ClusterConfig {
         let url = config.cluster_url.to_string();
         let url = url.trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
-        let client = transport::client(config).map_err(|source| ConfigError::Client {
+        let client = transport::client(config, traffic).map_err(|source| ConfigError::Client {
             url: url.clone(),
             source: Box::new(source),
         })?;

@@ -296,6 +296,7 @@ impl Fleet {
             pacer: &self.pacer,
             hint: &self.hint,
             stop: &self.stop,
+            traffic: self.board.traffic(),
         };
         self.taps.follow(catalog, &self.plan, &shared);
         let selection = Arc::clone(&self.selection);
@@ -389,7 +390,7 @@ impl Fleet {
             let task = Task::new(Setup {
                 client: self.connection.client.clone(),
                 // Nobody looks at it: what it was is no resource of the plan.
-                status: StatusBoard::default().enter(&resource),
+                status: StatusBoard::default().enter_counted(&resource, self.board.traffic()),
                 resource,
                 scope: self.scope.clone(),
                 ordered,

@@ -49,6 +49,7 @@ pub mod source;
 mod status;
 mod task;
 mod timing;
+mod traffic;
 mod transport;
 mod verified;
 
@@ -70,4 +71,7 @@ pub use scope::ScopeError;
 pub use sinks::{SINKS_MAX, SinkSet};
 pub use status::{ResourceSnapshot, ResourceState, ResourceStatus, StatusBoard};
 pub use timing::Timing;
+pub use traffic::{
+    CloseReason, Finished, HistogramSnapshot, RequestCount, Traffic, TrafficSnapshot, WatchSnapshot,
+};
 pub use verified::{Verified, VerifyConfig};

@@ -9,6 +9,7 @@ use meshsync_model::{Resource, ResourceId, Tier};
 use tokio::sync::watch;
 
 use crate::source::{SourceError, SourceSnapshot, SourceState, SourceStatus};
+use crate::traffic::{Traffic, WatchLife};
 use crate::{Access, Verified};
 
 use self::parts::Parts;
@@ -67,6 +68,7 @@ pub struct ResourceStatus {
     /// Where it is not permitted everywhere.
     parts: Mutex<Parts>,
     board: watch::Sender<u64>,
+    traffic: Arc<Traffic>,
 }
 
 #[derive(Clone, Debug)]
@@ -145,7 +147,7 @@ impl Details {
 }
 
 impl ResourceStatus {
-    fn new(resource: Arc<Resource>, board: watch::Sender<u64>) -> Self {
+    fn new(resource: Arc<Resource>, board: watch::Sender<u64>, traffic: Arc<Traffic>) -> Self {
         Self {
             resource,
             details: Mutex::new(Details {
@@ -171,7 +173,13 @@ impl ResourceStatus {
             designs: Mutex::default(),
             parts: Mutex::default(),
             board,
+            traffic,
         }
+    }
+
+    /// Notes that a watch of it is open, for as long as what is returned is there.
+    pub(crate) fn watching(&self) -> WatchLife {
+        WatchLife::begin(Arc::clone(&self.traffic), self.resource.id().to_string())
     }
 
     /// All of it at this moment, the parts that it is observed in included.
@@ -330,7 +338,11 @@ impl ResourceStatus {
 
     /// A part of it, in one namespace, with a status that counts towards this one.
     pub(crate) fn enter_part(&self, namespace: &str) -> Arc<Self> {
-        let part = Arc::new(Self::new(Arc::clone(&self.resource), self.board.clone()));
+        let part = Arc::new(Self::new(
+            Arc::clone(&self.resource),
+            self.board.clone(),
+            Arc::clone(&self.traffic),
+        ));
         self.parts().enter(namespace, Arc::clone(&part));
         self.changed();
         part
@@ -357,6 +369,7 @@ pub struct StatusBoard {
     /// Who the server takes us for, once that was of interest.
     user: Mutex<Option<String>>,
     source: SourceStatus,
+    traffic: Arc<Traffic>,
 }
 
 impl Default for StatusBoard {
@@ -367,11 +380,17 @@ impl Default for StatusBoard {
             unavailable: Mutex::default(),
             user: Mutex::default(),
             source: SourceStatus::default(),
+            traffic: Arc::default(),
         }
     }
 }
 
 impl StatusBoard {
+    /// What is asked of the server, and how its watches live.
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
     /// Every resource's status, in order of its name.
     pub fn snapshot(&self) -> Vec<ResourceSnapshot> {
         let mut all: Vec<_> = self
@@ -469,9 +488,19 @@ impl StatusBoard {
     }
 
     pub(crate) fn enter(&self, resource: &Arc<Resource>) -> Arc<ResourceStatus> {
+        self.enter_counted(resource, &self.traffic)
+    }
+
+    /// The same, with its watches counted elsewhere: where nobody looks at this board.
+    pub(crate) fn enter_counted(
+        &self,
+        resource: &Arc<Resource>,
+        traffic: &Arc<Traffic>,
+    ) -> Arc<ResourceStatus> {
         let status = Arc::new(ResourceStatus::new(
             Arc::clone(resource),
             self.changes.clone(),
+            Arc::clone(traffic),
         ));
         self.resources.insert(resource.id(), Arc::clone(&status));
         self.changes.send_modify(|count| *count += 1);

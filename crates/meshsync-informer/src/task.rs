@@ -349,7 +349,8 @@ impl<D: Deliver> Task<D> {
         };
         self.answer(Answer::Opened);
         let idle = Duration::from_secs(u64::from(seconds) + 30);
-        Exchange::new(kind, response.into_body(), idle, permit)
+        let life = (kind != Kind::Page).then(|| self.status.watching());
+        Exchange::new(kind, response.into_body(), idle, permit, life)
             .run(self)
             .await?;
         if kind == Kind::Page && !self.server.resource.watchable && self.machine.failures() == 0 {

@@ -139,8 +139,9 @@ pub use meshsync_informer::source::{
     SourceState,
 };
 pub use meshsync_informer::{
-    Access, Busy, ClusterConfig, NotSeen, Pace, RequestError, ResourceSnapshot, ResourceState,
-    ScopeError, Timing, Verified,
+    Access, Busy, CloseReason, ClusterConfig, Finished, HistogramSnapshot, NotSeen, Pace,
+    RequestCount, RequestError, ResourceSnapshot, ResourceState, ScopeError, Timing,
+    TrafficSnapshot, Verified, WatchSnapshot,
 };
 pub use meshsync_model as model;
 pub use meshsync_model::wire::meshery::Fidelity;

@@ -3,6 +3,7 @@
 
 mod more;
 mod process;
+mod traffic;
 
 use std::fmt;
 
@@ -82,6 +83,7 @@ impl Collector for PipelineCollector {
         )?;
         self.encode_resources(&mut encoder)?;
         self.encode_sinks(&mut encoder)?;
+        traffic::encode(&monitor.traffic(), &mut encoder)?;
         more::encode(monitor, &mut encoder)
     }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use meshsync_broker::{Received, SinkStatus};
 use meshsync_fingerprint::Verdict;
 use meshsync_informer::source::SourceSnapshot;
-use meshsync_informer::{ResourceSnapshot, StatusBoard};
+use meshsync_informer::{ResourceSnapshot, StatusBoard, TrafficSnapshot};
 use meshsync_model::{ClusterId, Resource, Secrets};
 use tokio::sync::watch;
 
@@ -288,6 +288,11 @@ impl Monitor {
     /// asked.
     pub fn unavailable_groups(&self) -> Vec<String> {
         self.shared.board.unavailable()
+    }
+
+    /// What was asked of the API server, and how its watches lived.
+    pub fn traffic(&self) -> TrafficSnapshot {
+        self.shared.board.traffic().snapshot()
     }
 
     /// The status as one document.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use meshsync_broker::{SinkError, Wire, run_sink};
 use meshsync_informer::source::{Cluster, Intake, Source, SourceError, SourceErrorKind};
 use meshsync_informer::{
-    ConfigError, Connection, Controlled, Remembered, ScopeError, VerifyConfig,
+    ConfigError, Connection, Controlled, Remembered, ScopeError, Traffic, VerifyConfig,
 };
 use meshsync_model::{ClusterId, Platform, Secrets, error_chain};
 use tokio::sync::oneshot;
@@ -160,7 +160,7 @@ async fn pipeline(
         .then(|| Live::new(handle.composer().clone(), monitor.configuration_cell()));
     let (source, scope, connection) = tokio::select! {
         () = &mut stop => return Ok(()),
-        reached = reach(&mut builder, live.as_ref()) => reached?,
+        reached = reach(&mut builder, live.as_ref(), monitor.board().traffic()) => reached?,
     };
     let name = source.name();
     tracing::info!(source = %name, platform = %source.platform(), scope = %scope, "connected");
@@ -281,6 +281,7 @@ struct Lane {
 async fn reach(
     builder: &mut Builder,
     live: Option<&Live>,
+    traffic: &Arc<Traffic>,
 ) -> Result<(Box<dyn Source>, ClusterId, Option<Connection>), RunError> {
     if builder.cluster.is_none() && !builder.sources.is_empty() {
         let mut source = builder.sources.remove(0);
@@ -288,7 +289,7 @@ async fn reach(
         return Ok((source, scope, None));
     }
     let config = builder.cluster.take().unwrap_or_default();
-    let connection = config.connect().await?;
+    let connection = config.connect_counted(Arc::clone(traffic)).await?;
     let mut wait = REACH_AGAIN_MIN;
     let scope = loop {
         let error = match builder.cluster_id.take() {

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meshsync_sim::{CutStyle, Failure, FaultScope, LoggedRequest};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -89,6 +90,90 @@ async fn metrics_and_status_say_what_the_cluster_itself_has_counted() {
     assert!(
         !text.contains("name=\"") && !text.contains("namespace=\""),
         "{text}"
+    );
+}
+
+/// Requests by verb, resource and code, as the API server has logged them and as the metrics have them.
+fn requests(cluster: &Cluster, found: &Samples) -> (BTreeMap<String, f64>, BTreeMap<String, f64>) {
+    let mut logged = BTreeMap::new();
+    for request in cluster.sim.requests().all() {
+        let mut resource = match &request.resource {
+            Some(resource) => match resource.group.as_str() {
+                "" => resource.plural.clone(),
+                group => format!("{}.{group}", resource.plural),
+            },
+            None if request.path.starts_with("/api") => "discovery".to_owned(),
+            None => request.path.trim_start_matches('/').to_owned(),
+        };
+        if !request.subresource.is_empty() {
+            resource = format!("{resource}/{}", request.subresource);
+        }
+        let (verb, code) = (request.verb, request.status);
+        let labels = format!("verb=\"{verb}\",resource=\"{resource}\",code=\"{code}\"");
+        *logged.entry(labels).or_default() += 1.0;
+    }
+    let counted = found.iter().filter_map(|(series, value)| {
+        let labels = series.strip_prefix("meshsync_requests_total{")?;
+        Some((labels.strip_suffix('}')?.to_owned(), *value))
+    });
+    (logged, counted.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_watches_are_counted_as_the_api_server_counts_them() {
+    let cluster = Cluster::start(60).await;
+    let refused = FaultScope::resource("", "secrets");
+    cluster.sim.faults().fail(refused, Failure::status(403));
+    let (_child, probes, _admin) = agent(&cluster, &[]);
+    let open = || {
+        let watch = |request: &LoggedRequest| {
+            request.is_watch() && request.took.is_none() && request.status == 200
+        };
+        cluster.sim.requests().count(watch) as f64
+    };
+    let agreed = async |what: &str, is: &(dyn Fn(&Samples) -> bool + Sync)| {
+        meshsync_testkit::eventually(what, DEADLINE, async || {
+            let found = samples(&scrape(&probes).await?);
+            let (logged, counted) = requests(&cluster, &found);
+            let same = logged == counted && sum(&found, "meshsync_watches_open") == open();
+            (same && is(&found)).then_some(found)
+        })
+        .await
+    };
+    let synced = |found: &Samples| sum(found, "meshsync_synced") == 1.0;
+    let found = agreed("in sync", &synced).await;
+    assert!(
+        found
+            .keys()
+            .any(|series| series.contains("secrets\",code=\"403\""))
+    );
+    let timed = sum(&found, "meshsync_request_duration_seconds_count");
+    assert_eq!(timed, sum(&found, "meshsync_requests_total"));
+    let infinite = "meshsync_request_duration_seconds_bucket{le=\"+Inf\",verb=\"watch\"}";
+    assert!(found.contains_key(infinite), "{found:#?}");
+
+    let closed = |found: &Samples, reason: &str| {
+        let series = format!("meshsync_watches_closed_total{{reason=\"{reason}\"}}");
+        found[&series]
+    };
+    assert_eq!(closed(&found, "broken"), 0.0);
+    let before = sum(&found, "meshsync_watches_opened_total");
+    cluster
+        .sim
+        .faults()
+        .cut_watches_of("", "pods", CutStyle::Broken);
+    cluster
+        .sim
+        .faults()
+        .cut_watches_of("", "nodes", CutStyle::Clean);
+    let again = |found: &Samples| {
+        let opened = sum(found, "meshsync_watches_opened_total");
+        closed(found, "broken") >= 1.0 && closed(found, "ended") >= 1.0 && opened >= before + 2.0
+    };
+    let found = agreed("watched again", &again).await;
+    assert_eq!(
+        sum(&found, "meshsync_watch_duration_seconds_count"),
+        sum(&found, "meshsync_watches_closed_total")
     );
 }
 

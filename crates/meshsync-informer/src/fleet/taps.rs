@@ -18,6 +18,7 @@ use crate::picture::{Estate, Graves};
 use crate::status::StatusBoard;
 use crate::task::{End, Orders, Setup, Task, orders};
 use crate::timing::Timing;
+use crate::traffic::Traffic;
 use crate::{Deliver, Room, SinkSet};
 
 /// A resource that is watched for what it says, whether it is observed or not.
@@ -83,6 +84,7 @@ pub(super) struct Shared<'a> {
     pub(super) pacer: &'a Arc<Pacer>,
     pub(super) hint: &'a Arc<Notify>,
     pub(super) stop: &'a CancellationToken,
+    pub(super) traffic: &'a Arc<Traffic>,
 }
 
 impl Taps {
@@ -134,7 +136,7 @@ impl Taps {
                 let shared_resource = Arc::new(resource.clone());
                 let task = Task::new(Setup {
                     client: shared.connection.client.clone(),
-                    status: self.board.enter(&shared_resource),
+                    status: self.board.enter_counted(&shared_resource, shared.traffic),
                     resource: shared_resource,
                     scope: shared.scope.clone(),
                     ordered,

@@ -15,6 +15,7 @@ use crate::frame::{Frame, FrameError, LineFramer, ListFramer, OBJECT_BYTES_MAX};
 use crate::machine::Answer;
 use crate::mutation::{Mutation, mutated};
 use crate::pace::Pass;
+use crate::traffic::{CloseReason, WatchLife};
 use crate::{Deliver, Room};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) struct Exchange {
     marking_time: bool,
     unbookmarked_silence_max: Duration,
     permit: Option<Pass>,
+    /// Of a watch.
+    life: Option<WatchLife>,
     version: Option<String>,
     /// Bytes that were read and not yet held to a rate.
     unpaced_bytes: usize,
@@ -58,6 +61,7 @@ impl Exchange {
         body: Body,
         unbookmarked_silence_max: Duration,
         permit: Option<Pass>,
+        life: Option<WatchLife>,
     ) -> Self {
         Self {
             body,
@@ -70,6 +74,7 @@ impl Exchange {
             marking_time: false,
             unbookmarked_silence_max,
             permit,
+            life,
             version: None,
             unpaced_bytes: 0,
         }
@@ -92,10 +97,12 @@ impl Exchange {
                 chore = task.chores.next(&task.server), if !self.listing => {
                     let next = task.chores.handle(chore, &mut task.server, &mut task.picture);
                     if next == Next::Relist {
+                        self.closes(CloseReason::Changed);
                         task.machine.relist();
                         return Ok(());
                     }
                     if task.server.parked {
+                        self.closes(CloseReason::Changed);
                         return Ok(());
                     }
                     continue;
@@ -110,6 +117,7 @@ impl Exchange {
                     task.status.set_error(format!(
                         "the stream broke: {error}; tried again with back-off"
                     ));
+                    self.closes(CloseReason::Broken);
                     self.progress(task);
                     task.answer(Answer::Broken);
                     Turn::Over
@@ -120,6 +128,7 @@ impl Exchange {
                         "the server was silent for {:?}; the connection is given up",
                         self.idle(task)
                     ));
+                    self.closes(CloseReason::Silent);
                     self.progress(task);
                     task.answer(Answer::Broken);
                     Turn::Over
@@ -148,6 +157,13 @@ impl Exchange {
             if !self.marking_time {
                 silence.as_mut().reset(Instant::now() + self.idle(task));
             }
+        }
+    }
+
+    /// Why this will have been the end, where it is a watch.
+    fn closes(&mut self, reason: CloseReason) {
+        if let Some(life) = &mut self.life {
+            life.reason = reason;
         }
     }
 
@@ -222,6 +238,10 @@ impl Exchange {
                     "the watch ended with {} {}: {}",
                     refusal.code, refusal.reason, refusal.message
                 ));
+                self.closes(match refusal.code {
+                    410 => CloseReason::Expired,
+                    _ => CloseReason::Refused,
+                });
                 self.progress(task);
                 task.answer(Answer::Refused(refusal));
                 return Turn::Over;
@@ -244,6 +264,7 @@ impl Exchange {
                     return if task.machine.has_position() {
                         Turn::Go
                     } else {
+                        self.closes(CloseReason::Changed);
                         Turn::Over
                     };
                 }
@@ -291,6 +312,7 @@ impl Exchange {
         task.status.set_error(
             "the watch went back to what it had told before; everything is listed again",
         );
+        self.closes(CloseReason::WentBack);
         self.progress(task);
         task.answer(Answer::WentBack);
         Turn::Over
@@ -304,6 +326,7 @@ impl Exchange {
     }
 
     fn end<D: Deliver>(&mut self, task: &mut Task<D>, after: Duration) -> Turn {
+        self.closes(CloseReason::Ended);
         match &mut self.framing {
             Framing::List(framer) => match std::mem::take(framer).finish() {
                 Ok(end) if end.resource_version.is_empty() && task.server.resource.watchable => {

@@ -102,7 +102,7 @@ fn resources(status: &StatusDocument, encoder: Encoder<'_, '_>) -> Result<(), fm
 }
 
 /// A histogram that is read, and not kept here.
-struct Histogram(LatencySnapshot);
+pub(super) struct Histogram(pub(super) LatencySnapshot);
 
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
