@@ -74,6 +74,9 @@ pub enum Reason {
     /// It is observed no more: another selection is in force, or the object has
     /// changed into one that the selection does not want.
     Unselected,
+    /// It was not there any more when somebody looked again: it was deleted, or
+    /// is observed no more, and nobody saw which.
+    Missed,
 }
 
 impl Reason {
@@ -81,6 +84,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unselected => "unselected",
+            Self::Missed => "missed",
         }
     }
 }

@@ -30,6 +30,8 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 pub enum Progress {
     /// All that the stream held at the start is in the store.
     CaughtUp,
+    /// A resource that differed from what the writer has was read again.
+    Repaired(ResourceId),
     /// A marker was met.
     Marker {
         /// The resource; `None` for all of them.
@@ -71,7 +73,7 @@ pub async fn replicate(
                 () = &mut stop => { stopped = true; break }
                 event = replica.next() => match event {
                     Ok(event) => {
-                        let is_end = matches!(event, Event::CaughtUp { .. });
+                        let is_end = matches!(event, Event::CaughtUp { .. } | Event::Repaired { .. });
                         events.push(event);
                         if is_end { break }
                     }
@@ -85,6 +87,7 @@ pub async fn replicate(
         for event in events {
             match event {
                 Event::CaughtUp { .. } => tell(Progress::CaughtUp),
+                Event::Repaired { resource, .. } => tell(Progress::Repaired(resource)),
                 Event::Marker(marker) => tell(Progress::Marker {
                     resource: marker.resource,
                     verdict: marker.verdict,
@@ -185,7 +188,10 @@ fn write(mut store: Store, replica: &Replica, events: &[Event]) -> Result<Store,
                         };
                         put(tx, &change, 0)?;
                     }
-                    Event::CaughtUp { full: true } => retain(tx, replica)?,
+                    Event::CaughtUp { full: true } => retain(tx, replica, None)?,
+                    Event::Repaired { scope, resource } => {
+                        retain(tx, replica, Some((scope, resource)))?;
+                    }
                     Event::Marker(marker) if marker.resource.is_none() => {
                         set_meta(tx, "complete", &now().to_string())?;
                     }
@@ -214,15 +220,22 @@ fn write(mut store: Store, replica: &Replica, events: &[Event]) -> Result<Store,
     }
 }
 
-/// Removes what the stream does not hold.
-fn retain(tx: &Transaction<'_>, replica: &Replica) -> rusqlite::Result<()> {
+/// Removes what the stream does not hold, of one resource or of all.
+fn retain(
+    tx: &Transaction<'_>,
+    replica: &Replica,
+    of: Option<(&String, &ResourceId)>,
+) -> rusqlite::Result<()> {
     let mut gone = Vec::new();
     {
         let mut statement = tx.prepare(
             r#"SELECT scope, "group", plural, namespace, name, object.id FROM object
-               JOIN resource ON resource.id = object.resource"#,
+               JOIN resource ON resource.id = object.resource
+               WHERE ?1 IS NULL OR (scope = ?1 AND "group" = ?2 AND plural = ?3)"#,
         )?;
-        let mut rows = statement.query([])?;
+        let of = of.map(|(scope, id)| (scope, &id.group, &id.plural));
+        let of = (of.map(|of| of.0), of.map(|of| of.1), of.map(|of| of.2));
+        let mut rows = statement.query(of)?;
         while let Some(row) = rows.next()? {
             let (subject, _) = subject_of(row)?;
             if !replica.holds(&subject.to_string()) {

@@ -22,6 +22,9 @@ pub(crate) async fn replicate(args: ReplicateArgs, log_format: LogFormat) -> Res
             let resource = resource.map(|resource| resource.to_string());
             tracing::debug!(resource, ?verdict, "marker");
         }
+        Progress::Repaired(resource) => {
+            tracing::warn!(%resource, "was not what the writer has; it was read again");
+        }
         _ => {}
     };
     let stopped = stop.clone().cancelled_owned();

@@ -128,9 +128,9 @@ impl Held {
         self.find(resource, place).is_some_and(Entry::is_stray)
     }
 
-    /// Begins a reading of everything: nothing has been given yet.
-    pub(super) fn begin_again(&mut self) {
-        for shelf in self.shelves.values_mut() {
+    /// Begins a reading of a resource, or of everything: nothing has been given yet.
+    pub(super) fn begin_again(&mut self, of: Option<&ResourceId>) {
+        for (_, shelf) in self.shelves.iter_mut().filter(|(id, _)| is_of(id, of)) {
             for entry in shelf.entries.values_mut() {
                 entry.seq = entry.seq();
             }
@@ -139,8 +139,8 @@ impl Held {
     }
 
     /// Ends it: what was not given is not there.
-    pub(super) fn drop_strays(&mut self) {
-        for shelf in self.shelves.values_mut() {
+    pub(super) fn drop_strays(&mut self, of: Option<&ResourceId>) {
+        for (_, shelf) in self.shelves.iter_mut().filter(|(id, _)| is_of(id, of)) {
             let strays: Vec<u64> = shelf
                 .entries
                 .iter()
@@ -183,6 +183,10 @@ impl Held {
         *self = read;
         lost
     }
+}
+
+fn is_of(id: &ResourceId, of: Option<&ResourceId>) -> bool {
+    of.is_none_or(|of| of == id)
 }
 
 impl Shelf {

@@ -24,6 +24,7 @@ mod flush;
 mod held;
 mod lock;
 mod mark;
+mod marker;
 mod outgoing;
 mod pipeline;
 mod recall;
@@ -32,6 +33,7 @@ mod session;
 mod sink;
 mod streams;
 mod subject;
+mod sweep;
 mod url;
 
 pub use envelope::{Envelope, EnvelopeError};

@@ -1,6 +1,6 @@
 //! Reading back what the stream holds: subjects and headers, no bodies.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
@@ -22,6 +22,8 @@ pub(super) struct Last<'a> {
     pub(super) key: ObjectKey,
     pub(super) envelope: Envelope,
     pub(super) seq: u64,
+    /// When the server took it.
+    pub(super) at: SystemTime,
 }
 
 /// Reads the last message of every object of a cluster, or of one resource of it.
@@ -57,6 +59,7 @@ pub(super) async fn read_back(
         };
         let info = message.info().map_err(failed)?;
         let (seq, pending) = (info.stream_sequence, info.pending);
+        let at = info.published.into();
         let envelope = message.headers.as_ref().map(Envelope::read);
         match (Subject::parse(&message.subject), envelope) {
             (Ok(Subject::Object { key, .. }), Some(Ok(envelope))) => each(Last {
@@ -64,6 +67,7 @@ pub(super) async fn read_back(
                 key,
                 envelope,
                 seq,
+                at,
             }),
             _ => tracing::warn!(
                 subject = %message.subject, seq,

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::envelope::Envelope;
 use super::held::{Entry, Held, Place};
 use super::mark::{Digest, Mark};
-use super::subject::{STATE, Subject};
+use super::subject::{self, STATE, Subject};
 use super::url::JetStreamUrl;
 use crate::sinks::nats_connect::connect;
 
@@ -52,6 +52,14 @@ pub enum Event {
     CaughtUp {
         /// Whether everything was read, and not only what is new.
         full: bool,
+    },
+    /// A resource of which the reader had not what the writer has was read again:
+    /// what the reader holds of it and [`Replica::holds`] denies is gone.
+    Repaired {
+        /// The cluster.
+        scope: String,
+        /// The resource.
+        resource: ResourceId,
     },
 }
 
@@ -96,7 +104,8 @@ pub enum Verdict {
     Complete,
     /// More was on its way: the next marker tells.
     Open,
-    /// The reader and the writer do not have the same. Everything is read again.
+    /// The reader and the writer do not have the same of the resource. It is read
+    /// again.
     Diverged,
 }
 
@@ -123,8 +132,10 @@ pub struct Replica {
     reading: Option<Reading>,
     /// Said once, before the next message.
     caught_up: Option<bool>,
-    /// The next reading is of everything.
-    again: bool,
+    /// The next reading is of one resource, which differs.
+    repair: Option<(String, ResourceId)>,
+    /// Said once, before the next message.
+    repaired: Option<(String, ResourceId)>,
     /// A reading of everything has not come to its end.
     full: bool,
 }
@@ -132,6 +143,8 @@ pub struct Replica {
 struct Reading {
     messages: Ordered,
     caught_up: bool,
+    /// It is of one resource that differed, and says nothing of any other.
+    repairs: bool,
 }
 
 impl std::fmt::Debug for Reading {
@@ -169,7 +182,8 @@ impl Replica {
             away: resume.away,
             reading: None,
             caught_up: None,
-            again: false,
+            repair: None,
+            repaired: None,
             full: false,
         }
     }
@@ -214,6 +228,9 @@ impl Replica {
             if let Some(full) = self.caught_up.take() {
                 return Ok(Event::CaughtUp { full });
             }
+            if let Some((scope, resource)) = self.repaired.take() {
+                return Ok(Event::Repaired { scope, resource });
+            }
             if self.reading.is_none() {
                 self.open().await?;
                 continue;
@@ -234,47 +251,65 @@ impl Replica {
             };
             let Ok(info) = message.info() else { continue };
             let (seq, pending) = (info.stream_sequence, info.pending);
-            if let Some(position) = &mut self.position {
+            let repairs = reading.repairs;
+            let is_end = pending == 0 && !reading.caught_up;
+            reading.caught_up |= is_end;
+            if let Some(position) = self.position.as_mut().filter(|_| !repairs) {
                 position.seq = seq;
             }
-            if pending == 0 && !reading.caught_up {
-                reading.caught_up = true;
-                self.end_of_reading();
+            // Before a marker that comes last is compared with what was read.
+            match (is_end, repairs) {
+                (true, true) => self.end_of_repair(),
+                (true, false) => self.end_of_reading(),
+                (false, _) => {}
             }
             let envelope = message
                 .headers
                 .as_ref()
                 .and_then(|h| Envelope::read(h).ok());
             let subject = Subject::parse(&message.subject);
-            match (subject, envelope) {
+            let found = match (subject, envelope) {
                 (Ok(Subject::Object { scope, key }), Some(envelope)) => {
-                    let mark = envelope.mark(&message.subject);
-                    let held = self.held.entry(scope.clone()).or_default();
-                    let place = Place::of(&message.subject);
-                    match mark {
-                        Some(mark) => held.give(&key.resource, place, Entry::new(seq, Some(mark))),
-                        None => held.forget(&key.resource, place),
-                    }
-                    return Ok(Event::Object(Box::new(ObjectMessage {
-                        subject: message.subject.to_string(),
-                        scope,
-                        key,
-                        envelope,
-                        seq,
-                        record: message.payload.clone(),
-                    })));
+                    Some(self.object(&message, scope, key, envelope, seq))
                 }
                 (Ok(Subject::Synced { scope, resource }), Some(_)) => {
                     let marker = self.marker(scope, Some(resource), &message.payload, pending);
-                    return Ok(Event::Marker(marker));
+                    Some(Event::Marker(marker))
                 }
                 (Ok(Subject::FullSync { scope }), Some(_)) => {
                     let marker = self.marker(scope, None, &message.payload, pending);
-                    return Ok(Event::Marker(marker));
+                    Some(Event::Marker(marker))
                 }
-                _ => {}
+                _ => None,
+            };
+            if let Some(found) = found {
+                return Ok(found);
             }
         }
+    }
+
+    fn object(
+        &mut self,
+        message: &async_nats::Message,
+        scope: String,
+        key: ObjectKey,
+        envelope: Envelope,
+        seq: u64,
+    ) -> Event {
+        let held = self.held.entry(scope.clone()).or_default();
+        let place = Place::of(&message.subject);
+        match envelope.mark(&message.subject) {
+            Some(mark) => held.give(&key.resource, place, Entry::new(seq, Some(mark))),
+            None => held.forget(&key.resource, place),
+        }
+        Event::Object(Box::new(ObjectMessage {
+            subject: message.subject.to_string(),
+            scope,
+            key,
+            envelope,
+            seq,
+            record: message.payload.clone(),
+        }))
     }
 
     /// After a reading of everything, what it did not show is not there.
@@ -282,10 +317,22 @@ impl Replica {
         let full = std::mem::take(&mut self.full);
         if full {
             for held in self.held.values_mut() {
-                held.drop_strays();
+                held.drop_strays(None);
             }
         }
         self.caught_up = Some(full);
+    }
+
+    /// After a reading of one resource, what it did not show of it is not there;
+    /// the reading that it interrupted goes on.
+    fn end_of_repair(&mut self) {
+        self.reading = None;
+        self.repaired = self.repair.take();
+        if let Some((scope, resource)) = &self.repaired
+            && let Some(held) = self.held.get_mut(scope)
+        {
+            held.drop_strays(Some(resource));
+        }
     }
 
     fn marker(
@@ -308,9 +355,8 @@ impl Replica {
             // What came after it has taken the place of what it was made from.
             (false, 1..) => Verdict::Open,
             (false, 0) => {
-                self.again = true;
+                self.repair = resource.clone().map(|resource| (scope.clone(), resource));
                 self.reading = None;
-                self.caught_up = None;
                 Verdict::Diverged
             }
         };
@@ -338,39 +384,58 @@ impl Replica {
         let created = info.created.unix_timestamp_nanos();
         let last = info.state.last_sequence;
         let goes_on = self.position.filter(|position| {
-            !std::mem::take(&mut self.again)
-                && position.stream == created
-                && position.seq <= last
-                && self.away < self.url.tombstones
+            position.stream == created && position.seq <= last && self.away < self.url.tombstones
         });
-        let from = match goes_on {
-            Some(position) => DeliverPolicy::ByStartSequence {
-                start_sequence: position.seq + 1,
-            },
-            None => {
+        let everything = vec![format!("{STATE}.>")];
+        // Only once there is something to go on from, and everything was read once.
+        let repair = self
+            .repair
+            .as_ref()
+            .filter(|_| goes_on.is_some() && !self.full);
+        let repairs = repair.is_some();
+        let (from, subjects) = match (goes_on, repair) {
+            (Some(_), Some((scope, resource))) => {
+                if let Some(held) = self.held.get_mut(scope) {
+                    held.begin_again(Some(resource));
+                }
+                let subjects = subject::objects(scope, Some(resource));
+                (DeliverPolicy::LastPerSubject, subjects)
+            }
+            (Some(position), None) => {
+                let start_sequence = position.seq + 1;
+                (
+                    DeliverPolicy::ByStartSequence { start_sequence },
+                    everything,
+                )
+            }
+            (None, _) => {
+                self.repair = None;
                 for held in self.held.values_mut() {
-                    held.begin_again();
+                    held.begin_again(None);
                 }
                 self.position = Some(Position {
                     stream: created,
                     seq: 0,
                 });
                 self.full = true;
-                DeliverPolicy::LastPerSubject
+                (DeliverPolicy::LastPerSubject, everything)
             }
         };
         self.away = Duration::ZERO;
-        let (messages, pending) = consume(&stream, from)
+        let (messages, pending) = consume(&stream, from, subjects)
             .await
             .map_err(|error| self.failed("it cannot be read", error))?;
         let caught_up = pending == 0;
-        if caught_up {
-            self.end_of_reading();
-        }
         self.reading = Some(Reading {
             messages,
             caught_up,
+            repairs,
         });
+        match (caught_up, repairs) {
+            (true, true) => self.end_of_repair(),
+            (true, false) => self.end_of_reading(),
+            (false, _) => {}
+        }
         Ok(())
     }
 
@@ -386,9 +451,10 @@ impl Replica {
 async fn consume(
     stream: &Stream,
     deliver_policy: DeliverPolicy,
+    filter_subjects: Vec<String>,
 ) -> Result<(Ordered, u64), async_nats::Error> {
     let config = OrderedConfig {
-        filter_subject: format!("{STATE}.>"),
+        filter_subjects,
         deliver_policy,
         ..OrderedConfig::default()
     };

@@ -13,6 +13,7 @@ use super::core::Core;
 use super::envelope::Id;
 use super::flush;
 use super::held::{Held, Place};
+use super::marker::Told;
 use super::session::Session;
 use super::streams::no_jetstream;
 use super::subject;
@@ -35,6 +36,7 @@ pub struct JetStreamSink {
     core: Option<Box<Core>>,
     claim: Option<Claim>,
     held: Held,
+    told: Told,
     /// Number of the next delivery's message.
     next: u64,
     /// Epoch and number of the first message of a batch that is tried again.
@@ -59,6 +61,7 @@ impl JetStreamSink {
             core: None,
             claim: None,
             held: Held::default(),
+            told: Told::new(),
             next: 1,
             trying: None,
             doubt: HashSet::new(),
@@ -102,7 +105,8 @@ impl JetStreamSink {
         let ids = *self
             .trying
             .get_or_insert((session.writer.claim.epoch, self.next));
-        let mut published = publish(&mut session, &mut self.held, batch, ids).await;
+        let state = (&mut self.held, &mut self.told);
+        let mut published = publish(&mut session, state, batch, ids).await;
         if published.is_ok() {
             let is_full = batch.deliveries.iter().any(Delivery::is_full_sync);
             if let Err(error) = session.record_events(&self.url, is_full).await {
@@ -118,6 +122,12 @@ impl JetStreamSink {
                 self.trying = None;
                 self.doubt.clear();
                 self.next = ids.1 + batch.deliveries.len() as u64;
+                // However busy it is: everything that was sent is confirmed now.
+                match self.digests().await {
+                    Err(error) if !error.is_retryable() => return Err(error),
+                    Err(_) => self.session = None,
+                    Ok(()) => {}
+                }
                 Ok(published)
             }
             Err(error) => {
@@ -171,7 +181,10 @@ impl JetStreamSink {
                     };
                     let request = tokio::time::timeout(LOOK_INTERVAL, request).await;
                     self.flush = request.unwrap_or(None);
-                    recorded
+                    match recorded {
+                        Ok(()) => self.digests().await,
+                        Err(error) => Err(error),
+                    }
                 }
                 (_, None) => match self.open(&scope).await {
                     Ok(Link::Stream(session)) => {
@@ -196,6 +209,26 @@ impl JetStreamSink {
                 tokio::time::sleep(LOOK_INTERVAL).await;
             }
         }
+    }
+
+    /// Says the digest of every resource once more, when it is time to.
+    async fn digests(&mut self) -> Result<(), SinkError> {
+        let Some(session) = self.session.as_mut() else {
+            return Ok(());
+        };
+        if self.told.age() < self.url.digest {
+            return Ok(());
+        }
+        for resource in self.told.again() {
+            let id = Id::new(session.writer.claim.epoch, self.next);
+            // Not used twice, even if this is dropped half-way.
+            self.next += 1;
+            let told = &self.told;
+            session
+                .digest_again(&self.held, told, &resource, id)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Empties the stream as somebody asked for. What this run was given is then
@@ -273,7 +306,7 @@ const OPEN_MAX: Duration = Duration::from_secs(60);
 
 async fn publish(
     session: &mut Session,
-    held: &mut Held,
+    (held, told): (&mut Held, &mut Told),
     batch: &Batch,
     (epoch, first): (u64, u64),
 ) -> Result<Published, SinkError> {
@@ -286,7 +319,7 @@ async fn publish(
     {
         let id = move |at: usize| Id::new(epoch, first + (start + at) as u64);
         match deliveries {
-            [marker] if is_marker(marker) => session.synced(held, marker, id(0)).await?,
+            [marker] if is_marker(marker) => session.synced(held, told, marker, id(0)).await?,
             objects => {
                 let mut part = session.objects(held, objects, id).await?;
                 part.rejected.iter_mut().for_each(|it| it.at += start);

@@ -233,11 +233,9 @@ fn compare_common(have: &Config, want: &Config, replicas: Option<usize>) -> Stri
         differ(&mut found, "num_replicas", &have, &want);
     }
     if want.sources.is_none() {
-        let (per, ttl) = (want.max_messages_per_subject, want.allow_message_ttl);
-        let have_per = have.max_messages_per_subject;
+        let (have_per, per) = (have.max_messages_per_subject, want.max_messages_per_subject);
         differ(&mut found, "max_msgs_per_subject", &have_per, &per);
         differ(&mut found, "max_age", &have.max_age, &want.max_age);
-        differ(&mut found, "allow_msg_ttl", &have.allow_message_ttl, &ttl);
     } else {
         let source = |config: &Config| {
             let first = config.sources.as_deref().unwrap_or_default().first();
@@ -260,6 +258,12 @@ fn differ<T: PartialEq + std::fmt::Debug>(found: &mut String, what: &str, have: 
 /// How many copies a stream has.
 pub(super) fn replicas(info: &Info) -> usize {
     info.config.num_replicas
+}
+
+/// Whether a message of a stream may say when it expires: one that a server made
+/// before it could, may not.
+pub(super) fn expires(info: &Info, abilities: Abilities) -> bool {
+    abilities.expiry && info.config.allow_message_ttl
 }
 
 #[cfg(test)]

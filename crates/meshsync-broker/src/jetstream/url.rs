@@ -28,6 +28,9 @@ pub struct JetStreamUrl {
     /// How often the state stream is read back and compared with what was confirmed:
     /// what is acknowledged is not on disk yet. Default: 30 minutes.
     pub check: Duration,
+    /// How often the count and digest of each resource are published once more, for
+    /// readers to compare. Default: 5 minutes.
+    pub digest: Duration,
     /// Whether anybody who may publish on `….ctl.flush` may have the stream emptied
     /// and written again. Default: no.
     pub flush: bool,
@@ -37,6 +40,7 @@ pub struct JetStreamUrl {
 }
 
 const CHECK: Duration = Duration::from_secs(30 * 60);
+const DIGEST: Duration = Duration::from_secs(5 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SCHEMES: [(&str, &str, bool); 3] = [
     ("jetstream://", "nats://", false),
@@ -44,7 +48,7 @@ const SCHEMES: [(&str, &str, bool); 3] = [
     ("nats+auto://", "nats://", true),
 ];
 const OPTIONS: &str = "there are replicas=1..5, history=N, max_age=7d, tombstones=7d, check=30m, \
-    flush=allow, stream=PREFIX, creds=PATH, nkey=PATH and ca=PATH; a token stands before the host, TOKEN@HOST";
+    digest=5m, flush=allow, stream=PREFIX, creds=PATH, nkey=PATH and ca=PATH; a token stands before the host, TOKEN@HOST";
 
 impl JetStreamUrl {
     /// Whether a URL is meant for JetStream.
@@ -124,6 +128,7 @@ impl JetStreamUrl {
             max_age: None,
             tombstones: 7 * DAY,
             check: CHECK,
+            digest: DIGEST,
             flush: false,
             prefix: "MESHSYNC".to_owned(),
         }
@@ -144,6 +149,7 @@ impl JetStreamUrl {
             "flush" if value == "allow" => self.flush = true,
             "flush" => return Err("flush can only be allowed: flush=allow".to_owned()),
             "check" => self.check = duration(name, value)?,
+            "digest" => self.digest = duration(name, value)?,
             "tombstones" => self.tombstones = duration(name, value)?,
             "stream" => {
                 let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');

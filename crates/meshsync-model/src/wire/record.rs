@@ -18,8 +18,8 @@ use crate::design::Marks;
 use crate::redact::{placeholder_for, push_redacted_annotations, push_redacted_map};
 use crate::text::{push_json_string, push_on_one_line};
 use crate::{
-    Change, ClusterId, ContentHash, Context, Deleted, Object, ObjectRef, Resource, ResourceId,
-    Secrets,
+    Change, ClusterId, ContentHash, Context, Deleted, EventType, Object, ObjectRef, Reason,
+    Resource, ResourceId, Secrets,
 };
 
 /// Appends the object as a record carries it and returns the hash of it.
@@ -113,6 +113,55 @@ pub fn push_identity(out: &mut Vec<u8>, resource: &Resource, object: ObjectRef<'
         push_json_string(out, object.uid);
     }
     out.extend_from_slice(b"}}");
+}
+
+/// Where a record comes from that is made of what other records of its source
+/// said.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// What kind of source it is.
+    pub platform: &'a str,
+    /// The cluster, or what else it is.
+    pub scope: &'a str,
+    /// How much of the resource is observed.
+    pub tier: &'a str,
+    /// When it was found out.
+    pub observed: jiff::Timestamp,
+}
+
+impl Origin<'_> {
+    fn push(&self, out: &mut Vec<u8>, event: EventType) {
+        out.extend_from_slice(b"{\"event\":\"");
+        out.extend_from_slice(event.as_str().as_bytes());
+        out.extend_from_slice(b"\",\"platform\":");
+        push_json_string(out, self.platform);
+        out.extend_from_slice(b",\"scope\":");
+        push_json_string(out, self.scope);
+        out.extend_from_slice(b",\"tier\":");
+        push_json_string(out, self.tier);
+        out.extend_from_slice(b",\"observed\":\"");
+        out.extend_from_slice(self.observed.to_string().as_bytes());
+        out.push(b'"');
+    }
+}
+
+/// Appends the record of an object that was not there any more when somebody
+/// looked again: a partial delete.
+pub fn push_missed(out: &mut Vec<u8>, origin: &Origin<'_>, resource: &Resource, of: ObjectRef<'_>) {
+    origin.push(out, EventType::Deleted);
+    out.extend_from_slice(b",\"reason\":\"");
+    out.extend_from_slice(Reason::Missed.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"partial\":true,\"object\":");
+    push_identity(out, resource, of);
+    out.push(b'}');
+}
+
+/// Appends a `SYNCED` that says once more how many objects of a resource there
+/// are, of no particular version.
+pub fn push_count(out: &mut Vec<u8>, origin: &Origin<'_>, resource: &Resource, objects: u64) {
+    origin.push(out, EventType::Synced);
+    push_synced(out, resource, objects, "");
+    out.push(b'}');
 }
 
 /// Appends one record, without a line end.
@@ -252,6 +301,7 @@ pub fn encode(out: &mut Vec<u8>, context: &Context<'_>, change: &Change<'_>, sec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::head::RecordHead;
     use crate::{Gvk, Index};
 
     fn object(resource: &Resource, raw: &str, secrets: Secrets) -> (String, ContentHash) {
@@ -322,6 +372,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_made_of_other_records_reads_as_any_other() {
+        let resource = Resource::new(Gvk::new("", "v1", "Container"), "containers", true);
+        let origin = Origin {
+            platform: "docker",
+            scope: "a \"host\"",
+            tier: "detail",
+            observed: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let mut record = Vec::new();
+        let object = ObjectRef {
+            namespace: Some("n"),
+            name: "a",
+            uid: "u",
+        };
+        push_missed(&mut record, &origin, &resource, object);
+        let head = RecordHead::parse(&record).unwrap();
+        assert_eq!((&*head.event, &*head.reason), ("DELETED", "missed"));
+        assert_eq!((&*head.platform, &*head.scope), ("docker", "a \"host\""));
+        assert!(head.partial);
+        assert_eq!(&*head.object.unwrap().metadata.uid, "u");
+        let mut record = Vec::new();
+        push_count(&mut record, &origin, &resource, 7);
+        let marker: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        assert_eq!(marker["event"], "SYNCED");
+        assert_eq!(marker["resource"]["plural"], "containers");
+        assert_eq!(
+            (&marker["objects"], &marker["resourceVersion"]),
+            (&7.into(), &"".into())
+        );
+    }
+
+    #[test]
     fn records_are_valid_json_lines() {
         let scope = ClusterId::new("cluster \"1\"").unwrap();
         let pods = resource("Pod", "pods");
@@ -363,7 +445,7 @@ mod tests {
             assert!(text.starts_with(expected), "{text}");
         }
         let context = Context {
-            reason: Some(crate::Reason::Unselected),
+            reason: Some(Reason::Unselected),
             ..context
         };
         for (change, says) in [
@@ -373,7 +455,7 @@ mod tests {
         ] {
             let mut out = Vec::new();
             encode(&mut out, &context, &change, Secrets::Redacted);
-            let head = crate::wire::head::RecordHead::parse(&out).unwrap();
+            let head = RecordHead::parse(&out).unwrap();
             assert_eq!(head.reason == "unselected", says, "{}", change.event());
         }
     }

@@ -9,6 +9,7 @@ use super::{NatsServer, StartError, ports::Ports};
 pub struct NatsOptions {
     authorization: Option<Authorization>,
     jetstream: Option<JetStream>,
+    jetstream_bytes_max: Option<u64>,
     monitoring: bool,
     max_payload_bytes: Option<u64>,
     config: String,
@@ -55,6 +56,14 @@ impl NatsOptions {
     #[must_use]
     pub fn jetstream_dir(mut self, store_dir: impl Into<PathBuf>) -> Self {
         self.jetstream = Some(JetStream::Dir(store_dir.into()));
+        self
+    }
+
+    /// How much JetStream may keep in files, as if the disk ended there; as much as there is
+    /// where this is not said.
+    #[must_use]
+    pub fn jetstream_bytes_max(mut self, bytes: Option<u64>) -> Self {
+        self.jetstream_bytes_max = bytes;
         self
     }
 
@@ -132,10 +141,10 @@ impl NatsOptions {
                 JetStream::Scratch => scratch.join("jetstream"),
                 JetStream::Dir(dir) => dir.clone(),
             };
-            lines.push(format!(
-                "jetstream {{ store_dir: {} }}",
-                quote(&dir.to_string_lossy())
-            ));
+            let dir = quote(&dir.to_string_lossy());
+            let max = self.jetstream_bytes_max;
+            let max = max.map_or_else(String::new, |max| format!(", max_file_store: {max}"));
+            lines.push(format!("jetstream {{ store_dir: {dir}{max} }}"));
         }
         lines.push(self.config.clone());
         lines.join("\n")

@@ -92,6 +92,19 @@ impl NatsServer {
         self.launch()
     }
 
+    /// [`restart`](Self::restart) with other options.
+    ///
+    /// # Errors
+    ///
+    /// As [`restart`](Self::restart).
+    pub fn restart_with(
+        &mut self,
+        change: impl FnOnce(NatsOptions) -> NatsOptions,
+    ) -> Result<(), StartError> {
+        self.options = change(self.options.clone());
+        self.restart()
+    }
+
     /// Picks the ports as it starts; [`restart`](Self::restart) keeps them.
     pub(super) fn start(options: NatsOptions) -> Result<Self, StartError> {
         let program = tool("nats-server").ok_or(StartError::Missing)?;

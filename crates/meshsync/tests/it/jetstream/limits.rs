@@ -88,6 +88,44 @@ async fn a_broker_away_for_longer_than_the_outbox_gets_every_state_and_delete() 
     running.stop().await;
 }
 
+/// What a server says whose disk is full, or as full as it may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_room_is_an_error_that_says_so_and_gets_everything_later() {
+    let Some((mut nats, sim)) = start(20).await else {
+        return;
+    };
+    let running = Running::start(
+        builder(&sim)
+            .outbox_bytes(64 << 10)
+            .sink_url(&url_of(&nats))
+            .unwrap(),
+    );
+    let status = status(&running);
+    running.synced().await;
+    equal(&nats, &sim, &running, "before").await;
+    nats.restart_with(|options| options.jetstream_bytes_max(Some(256 << 10)))
+        .unwrap();
+    for n in 0..60 {
+        let name = format!("large-{n}");
+        sim.apply(config_map(&name, &"x".repeat(10_000))).unwrap();
+    }
+    eventually("it is said, and nothing is dropped", DEADLINE, async || {
+        let error = status.last_error().unwrap_or_default();
+        let said = ["insufficient resources", "disk full", "10023"];
+        said.iter().all(|part| error.contains(part)) && status.retries.value() > 2
+    })
+    .await;
+    assert_eq!(status.rejected.value(), 0);
+    // Changes go on meanwhile, deletes among them.
+    sim.delete("", "configmaps", Some("default"), "large-1")
+        .unwrap();
+    sim.apply(config_map("large-2", "small")).unwrap();
+    nats.restart_with(|options| options.jetstream_bytes_max(None))
+        .unwrap();
+    equal(&nats, &sim, &running, "there is room").await;
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_tier_arrives_within_the_duplicate_window() {
     let Some((nats, sim)) = start(60).await else {

@@ -64,18 +64,18 @@ impl Follower {
     }
 
     /// Waits for something to be told.
-    async fn tells(&mut self, what: impl Fn(&Progress) -> bool) {
+    async fn tells(&mut self, what: impl Fn(&Progress) -> bool) -> Progress {
         let told = async {
             while let Some(progress) = self.progress.recv().await {
                 if what(&progress) {
-                    return;
+                    return progress;
                 }
             }
             panic!("the replica ended");
         };
         tokio::time::timeout(DEADLINE, told)
             .await
-            .expect("it is told");
+            .expect("it is told")
     }
 
     pub(super) async fn stop(self) {
@@ -192,6 +192,56 @@ async fn a_tombstone_that_expired_while_the_replica_was_away_resurrects_nothing(
     .await;
     let follower = Follower::start(&url, &path);
     same(&path, &sim, &running, "the replica reads all and sweeps").await;
+    follower.stop().await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn digests_come_now_and_then_and_only_the_resource_that_differs_is_read_again() {
+    let Some(Setup {
+        nats,
+        sim,
+        path,
+        _dir,
+    }) = setup(60).await
+    else {
+        return;
+    };
+    for name in ["lost", "kept"] {
+        sim.apply(config_map(name, "1")).unwrap();
+    }
+    let url = url_of(&nats);
+    let digests = format!("{url}?digest=1s");
+    let running = Running::start(builder(&sim).sink_url(&digests).unwrap());
+    running.synced().await;
+    let follower = Follower::start(&url, &path);
+    same(&path, &sim, &running, "before").await;
+    follower.stop().await;
+    let database = rusqlite::Connection::open(&path).unwrap();
+    // One lost, one too many.
+    let lost = "DELETE FROM object WHERE name = 'lost'";
+    assert_eq!(database.execute(lost, []).unwrap(), 1);
+    let surplus = "UPDATE object SET name = 'surplus' WHERE name = 'kept'";
+    assert_eq!(database.execute(surplus, []).unwrap(), 1);
+    drop(database);
+    // The agent runs on, nothing changes in the cluster, and nobody reads all.
+    let mut follower = Follower::start(&url, &path);
+    let repaired = follower.tells(|progress| matches!(progress, Progress::Repaired(_)));
+    let Progress::Repaired(resource) = repaired.await else {
+        unreachable!("asked for nothing else");
+    };
+    assert_eq!(resource.to_string(), "configmaps");
+    same(&path, &sim, &running, "it is whole again").await;
+    let complete = |progress: &Progress| match progress {
+        Progress::Marker {
+            resource: Some(resource),
+            verdict,
+        } => resource.plural == "configmaps" && *verdict == Verdict::Complete,
+        _ => false,
+    };
+    follower.tells(complete).await;
+    sim.apply(config_map("live", "1")).unwrap();
+    same(&path, &sim, &running, "and it goes on").await;
     follower.stop().await;
     running.stop().await;
 }
