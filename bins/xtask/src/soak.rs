@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What a round runs: arguments of `cargo test`.
-const ROUND: [&[&str]; 5] = [
+const ROUND: [&[&str]; 6] = [
     // Property tests of the state machines.
     &["-p", "meshsync-broker", "-p", "meshsync-informer", "--lib"],
     // Churn with faults, against simulator and broker.
@@ -32,13 +32,15 @@ const ROUND: [&[&str]; 5] = [
     &["-p", "meshsync", "--test", "seeds"],
     // Agent, brokers and consumer killed at random points, on 20,000 objects.
     &["-p", "meshsync-cli", "--test", "it", "--", "kills"],
+    // A broker that is away for as long as `--outage` says.
+    &["-p", "meshsync-cli", "--test", "meshery", "--", "n8_"],
     // Whatever bytes.
     &["-p", "meshsync-fuzz", "--test", "replay"],
 ];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many rounds; one takes about ten minutes on two cores
+    /// How many rounds; one takes about fifteen minutes on two cores
     #[arg(long, default_value_t = 10)]
     rounds: u64,
 
@@ -53,6 +55,10 @@ pub(crate) struct Args {
     /// How many seeds the test of many small clusters runs a round
     #[arg(long, default_value_t = 500)]
     seeds: u64,
+
+    /// How long the broker is away in the test of that, in seconds
+    #[arg(long, default_value_t = 300)]
+    outage: u64,
 }
 
 /// Answers with the exit code of the first `cargo test` that failed.
@@ -74,7 +80,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 .envs(variables.clone())
                 .env("MESHSYNC_SEED", seed.to_string())
                 .env("MESHSYNC_CASES", args.cases.to_string())
-                .env("MESHSYNC_SEEDS", args.seeds.to_string());
+                .env("MESHSYNC_SEEDS", args.seeds.to_string())
+                .env("MESHSYNC_OUTAGE_SECONDS", args.outage.to_string());
             let name = format!("round {} of {}, seed {seed}", round + 1, args.rounds);
             let status = stage(&name, || command.status()).context("failed to run cargo")?;
             if !status.success() {

@@ -1,6 +1,7 @@
 //! What the long form of a randomised test changes: its seed and its number of cases.
 
 use std::env;
+use std::time::Duration;
 
 use crate::skip::say;
 
@@ -40,6 +41,19 @@ pub const SEEDS_ENV: &str = "MESHSYNC_SEEDS";
 /// When the variable is no number.
 pub fn seeds(own: u64) -> u64 {
     number(SEEDS_ENV).unwrap_or(own)
+}
+
+/// Names how long an outage lasts at least, in seconds, in tests of one.
+pub const OUTAGE_ENV: &str = "MESHSYNC_OUTAGE_SECONDS";
+
+/// How long an outage lasts at least: what [`OUTAGE_ENV`] says, else no longer than it
+/// takes to be noticed.
+///
+/// # Panics
+///
+/// When the variable is no number.
+pub fn outage() -> Duration {
+    Duration::from_secs(number(OUTAGE_ENV).unwrap_or(0))
 }
 
 fn number(variable: &str) -> Option<u64> {

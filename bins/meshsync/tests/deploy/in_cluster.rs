@@ -60,6 +60,8 @@ impl ServiceAccount {
         ];
         let mut command = root.command(&mounts, &args);
         command
+            // T12: in a cluster this says nothing.
+            .env("KUBECONFIG", "/nonexistent")
             .env("KUBERNETES_SERVICE_HOST", sim.addr().ip().to_string())
             .env("KUBERNETES_SERVICE_PORT", sim.addr().port().to_string());
         Agent::start(command)

@@ -11,6 +11,7 @@
 mod beyond;
 mod broker;
 mod configuration;
+mod everything;
 mod files;
 mod lifecycle;
 mod process;
@@ -18,3 +19,4 @@ mod requests;
 mod server;
 mod sessions;
 mod support;
+mod traps;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull::OrderedConfig;
 use futures::StreamExt;
 use meshsync_testkit::eventually;
 use serde_json::{Value, json};
@@ -101,6 +103,16 @@ impl Drop for Server {
     }
 }
 
+async fn connect(world: &World) -> async_nats::Client {
+    async_nats::ConnectOptions::with_token(TOKEN.to_owned())
+        .name("meshery-server")
+        .max_reconnects(None)
+        .reconnect_delay_callback(|_| Duration::from_millis(50))
+        .connect(world.nats.url())
+        .await
+        .unwrap()
+}
+
 impl Server {
     /// Connects with an empty database.
     pub(crate) async fn connect(world: &World) -> Self {
@@ -109,13 +121,7 @@ impl Server {
 
     /// Connects with what another one had.
     pub(crate) async fn with(world: &World, database: Arc<Mutex<Database>>) -> Self {
-        let client = async_nats::ConnectOptions::with_token(TOKEN.to_owned())
-            .name("meshery-server")
-            .max_reconnects(None)
-            .reconnect_delay_callback(|_| Duration::from_millis(50))
-            .connect(world.nats.url())
-            .await
-            .unwrap();
+        let client = connect(world).await;
         // One subscription over both subjects: what was sent first is taken first.
         let mut incoming = client.subscribe("*.meshsync.*").await.unwrap();
         client.flush().await.unwrap();
@@ -127,6 +133,50 @@ impl Server {
                     "meshery.meshsync.core" => rows.core(&message.payload),
                     STORE => rows.store(&message.payload),
                     _ => {}
+                }
+            }
+        });
+        Self {
+            client,
+            database,
+            task,
+        }
+    }
+
+    /// Where the stream of a durable broker ends now.
+    pub(crate) async fn position(&self) -> u64 {
+        let context = async_nats::jetstream::new(self.client.clone());
+        let stream = context.get_stream("MESHSYNC_EVENTS").await.unwrap();
+        stream.cached_info().state.last_sequence
+    }
+
+    /// Connects with what it had, and reads on in the stream behind `position`.
+    pub(crate) async fn after_absence(
+        world: &World,
+        database: Arc<Mutex<Database>>,
+        position: u64,
+    ) -> Self {
+        let client = connect(world).await;
+        let context = async_nats::jetstream::new(client.clone());
+        let stream = context.get_stream("MESHSYNC_EVENTS").await.unwrap();
+        let config = OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: position + 1,
+            },
+            ..OrderedConfig::default()
+        };
+        let consumer = stream.create_consumer(config).await.unwrap();
+        let mut events = consumer.messages().await.unwrap();
+        let mut store = client.subscribe(STORE).await.unwrap();
+        client.flush().await.unwrap();
+        let rows = Arc::clone(&database);
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(batch) = store.next() => rows.lock().unwrap().store(&batch.payload),
+                    Some(event) = events.next() => rows.lock().unwrap().core(&event.unwrap().payload),
+                    else => return,
                 }
             }
         });

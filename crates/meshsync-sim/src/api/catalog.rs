@@ -1,6 +1,7 @@
 //! Which resources the server has, and the discovery documents that say so.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -24,7 +25,12 @@ pub(crate) struct Catalog {
     custom: HashMap<GroupResource, CrdFacts>,
     /// Legacy documents as captured, by path; dropped as soon as their group changes.
     verbatim: HashMap<String, Bytes>,
+    /// By plural, of resources that are not custom.
+    column_texts: HashMap<String, ColumnTexts>,
 }
+
+/// What a server says of the columns of a table: descriptions by title.
+pub(crate) type ColumnTexts = Arc<HashMap<String, String>>;
 
 /// One resource of one served version.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +40,7 @@ pub(crate) struct Found<'a> {
     pub(crate) custom: bool,
     /// Of a custom resource; empty for others.
     pub(crate) printer_columns: &'a [PrinterColumn],
+    pub(crate) column_texts: Option<&'a ColumnTexts>,
 }
 
 impl Catalog {
@@ -46,6 +53,7 @@ impl Catalog {
             legacy_order,
             custom: HashMap::new(),
             verbatim: HashMap::new(),
+            column_texts: HashMap::new(),
         }
     }
 
@@ -58,6 +66,11 @@ impl Catalog {
         self.verbatim = verbatim;
         self.legacy_order = order;
         self
+    }
+
+    /// Describes the columns of a resource as a captured table does.
+    pub(crate) fn describe_columns(&mut self, plural: &str, texts: HashMap<String, String>) {
+        self.column_texts.insert(plural.to_owned(), texts.into());
     }
 
     fn all(&self) -> impl Iterator<Item = &DiscoveryGroup> {
@@ -108,6 +121,7 @@ impl Catalog {
             resource,
             custom: facts.is_some(),
             printer_columns: defined.map_or(&[], |version| &version.printer_columns),
+            column_texts: self.column_texts.get(plural),
         })
     }
 

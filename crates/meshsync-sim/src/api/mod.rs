@@ -9,7 +9,7 @@ mod selector;
 mod status;
 
 pub(crate) use builtin::builtin_catalog;
-pub(crate) use catalog::{Catalog, Found};
+pub(crate) use catalog::{Catalog, ColumnTexts, Found};
 pub(crate) use crd::{CrdFacts, PrinterColumn, established};
 pub(crate) use discovery_doc::{
     AggregatedList, DiscoveryGroup, DiscoveryResource, DiscoverySubresource, DiscoveryVersion,

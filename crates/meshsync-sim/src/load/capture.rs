@@ -5,6 +5,7 @@
 //! discovery/aggregated/{api,apis}.json    aggregated discovery
 //! discovery/legacy/<group>_<version>.json legacy discovery; api.json and apis.json beside them
 //! list/<group>_<version>/<plural>.json    lists
+//! variants/<plural>.table.json            a table, for what it says of its columns
 //! ```
 
 use std::{
@@ -66,6 +67,7 @@ pub(crate) fn load_capture(dir: &Path, history_limit: usize) -> Result<Capture, 
     let mut store = Store::new(catalog, history_limit);
     mark_custom(&mut store, dir)?;
     add_unlisted(&mut store, dir)?;
+    describe_columns(&mut store, dir)?;
     let wanted: Vec<(GroupResource, String)> = store
         .catalog
         .resources()
@@ -98,6 +100,25 @@ fn mark_custom(store: &mut Store, dir: &Path) -> Result<(), LoadError> {
         if let Some(facts) = CrdFacts::of(crd) {
             store.catalog.mark_custom(facts);
         }
+    }
+    Ok(())
+}
+
+/// The descriptions of columns are a server's own texts; here they are what was captured.
+fn describe_columns(store: &mut Store, dir: &Path) -> Result<(), LoadError> {
+    let entries = fs::read_dir(dir.join("variants")).into_iter().flatten();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let Some((plural, _)) = name.as_deref().and_then(|n| n.split_once(".table.json")) else {
+            continue;
+        };
+        let table: Value = parse(&path, &read(&path)?)?;
+        let columns = table["columnDefinitions"].as_array().into_iter().flatten();
+        let texts = columns.filter_map(|column| {
+            let title = column["name"].as_str()?.to_owned();
+            Some((title, column["description"].as_str()?.to_owned()))
+        });
+        store.catalog.describe_columns(plural, texts.collect());
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
 use super::Object;
-use crate::api::{Found, PrinterColumn, group_version};
+use crate::api::{ColumnTexts, Found, PrinterColumn, group_version};
 
 /// Members of `metadata` in the order in which the server writes them.
 const METADATA_ORDER: &[&str] = &[
@@ -39,6 +39,7 @@ pub(crate) struct Framing {
     pub(crate) metadata_only: bool,
     pub(crate) drops_managed_fields: bool,
     pub(crate) printer_columns: Vec<PrinterColumn>,
+    pub(crate) column_texts: Option<ColumnTexts>,
     object_head: Vec<u8>,
 }
 
@@ -59,6 +60,7 @@ impl Framing {
             metadata_only: false,
             drops_managed_fields: false,
             printer_columns: found.printer_columns.to_vec(),
+            column_texts: found.column_texts.cloned(),
             object_head: object_head.into_bytes(),
         }
     }

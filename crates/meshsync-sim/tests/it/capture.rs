@@ -15,12 +15,6 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/// What is not the same as captured, and why.
-///
-/// - `variants/deployments.table.json`: the `description` of its columns is Kubernetes' own
-///   documentation of a field, which the simulator does not repeat. Everything else is compared.
-const WITHOUT_DESCRIPTIONS: &str = "variants/deployments.table.json";
-
 /// The directory of the capture, within or at the reference directory.
 fn capture_dir(test: &str) -> Option<PathBuf> {
     let dir = meshsync_testkit::require_reference(test)?;
@@ -153,13 +147,6 @@ fn difference(path: &str, ours: &Value, real: &Value) -> Option<String> {
     }
 }
 
-fn without_descriptions(mut table: Value) -> Value {
-    for column in table["columnDefinitions"].as_array_mut().unwrap() {
-        column["description"].take();
-    }
-    table
-}
-
 fn compare_body(dir: &Path, row: &Row, answer: &Answer) -> Option<String> {
     if row.file == "-" {
         // Lists that were empty were not kept; what they were is known all the same.
@@ -171,14 +158,8 @@ fn compare_body(dir: &Path, row: &Row, answer: &Answer) -> Option<String> {
     if row.status == 503 {
         return (answer.body != real).then(|| format!("{:?}", answer.body));
     }
-    let (mut ours, mut real) = (
-        answer.json(),
-        serde_json::from_slice::<Value>(&real).unwrap(),
-    );
-    if row.file == WITHOUT_DESCRIPTIONS {
-        (ours, real) = (without_descriptions(ours), without_descriptions(real));
-    }
-    difference("", &ours, &real)
+    let real: Value = serde_json::from_slice(&real).unwrap();
+    difference("", &answer.json(), &real)
 }
 
 fn compare_head(row: &Row, answer: &Answer) -> Option<String> {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{GroupResource, PrinterColumn},
+    api::{ColumnTexts, GroupResource, PrinterColumn},
     store::{Framing, Object, decode},
 };
 
@@ -43,7 +43,10 @@ pub(crate) fn table(
                 row(cells, &value)
             })
             .collect();
-        (built_in_definitions(columns), rows)
+        (
+            built_in_definitions(columns, framing.column_texts.as_ref()),
+            rows,
+        )
     };
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {},
@@ -58,12 +61,20 @@ fn row(cells: Vec<Value>, object: &Value) -> Value {
     }})
 }
 
-fn built_in_definitions(columns: &[Column]) -> Value {
+/// Described where a captured table says how.
+fn built_in_definitions(columns: &[Column], texts: Option<&ColumnTexts>) -> Value {
+    let described = |mut definition: Value| {
+        let title = definition["name"].as_str().unwrap_or_default();
+        if let Some(text) = texts.and_then(|texts| texts.get(title)) {
+            definition["description"] = text.as_str().into();
+        }
+        definition
+    };
     let name = definition("Name", "name", 0);
     let rest = columns
         .iter()
         .map(|column| definition(column.title, "", column.priority));
-    std::iter::once(name).chain(rest).collect()
+    std::iter::once(name).chain(rest).map(described).collect()
 }
 
 fn definition(title: &str, format: &str, priority: i64) -> Value {
