@@ -121,3 +121,63 @@ fn a_link_to_nowhere_is_noticed() {
         assert_eq!(broken(&page, text).len(), 1, "{text}");
     }
 }
+
+/// What a page calls a test: `a_name_with_underscores`, or `n8_…` for all that begin so.
+fn test_names(text: &str) -> Vec<&str> {
+    let is_name = |word: &&str| {
+        let stem = word.strip_suffix('…').unwrap_or(word);
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let is_open = stem.len() < word.len() && stem.ends_with('_');
+        let is_long = word.matches('_').count() >= 3 && !word.starts_with("meshsync_");
+        !stem.is_empty() && stem.bytes().all(fits) && (is_open || is_long)
+    };
+    text.split('`').skip(1).step_by(2).filter(is_name).collect()
+}
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let mut sources = Vec::new();
+    for folder in ["bins", "crates", "examples", "fuzz"] {
+        read_sources(&root().join(folder), &mut sources);
+    }
+    let sources = sources.join("\n");
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for page in [
+        "ARCHITECTURE.md",
+        "MESHERY.md",
+        "SIMULATOR.md",
+        "WIRE.md",
+        "FINGERPRINTS.md",
+    ] {
+        let text = fs::read_to_string(root().join("docs").join(page)).unwrap();
+        for name in test_names(&text) {
+            named += 1;
+            let (stem, end) = match name.strip_suffix('…') {
+                Some(stem) => (stem, ""),
+                None => (name, "("),
+            };
+            // Tests that a macro makes have a colon behind their name.
+            let is_made = sources.contains(&format!("\n    {stem}: "));
+            if !sources.contains(&format!("fn {stem}{end}")) && !is_made {
+                missing.push(format!("{page}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no such test:\n{}", missing.join("\n"));
+    assert!(
+        named > 100,
+        "{named} names were found: are pages read as they are written?"
+    );
+}
+
+fn read_sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(fs::read_to_string(&path).unwrap());
+        }
+    }
+}

@@ -186,10 +186,12 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) sinks: SinkArgs,
     /// Check about this often, such as 10m, that what is known is what the API server has, and
-    /// repair and report what differs; every 5m at most [default: never]
+    /// repair and report what differs; every 5m at most, 1h where no time is given [default: never]
     #[arg(
         long,
-        visible_alias = "reconcile-interval",
+        visible_aliases = ["verify", "reconcile-interval"],
+        num_args = 0..=1,
+        default_missing_value = "1h",
         value_name = "DURATION",
         value_parser = values::duration
     )]

@@ -30,6 +30,7 @@ pub(super) struct Flags {
     pub(super) replies: Vec<SubjectPattern>,
     pub(super) leader_elect: LeaderElect,
     pub(super) leader_lease: Option<Duration>,
+    pub(super) verify_interval: Option<Duration>,
     pub(super) probes_addr: Option<ListenAddr>,
     pub(super) admin_addr: Option<ListenAddr>,
     pub(super) log_format: LogFormat,
@@ -56,6 +57,7 @@ impl Default for Flags {
             replies: Vec::new(),
             leader_elect: LeaderElect::Off,
             leader_lease: None,
+            verify_interval: None,
             probes_addr: None,
             admin_addr: None,
             log_format: LogFormat::default(),
@@ -85,7 +87,7 @@ const ORIGINAL: [&str; 6] = [
 /// Ours, each of which a variable gives as well: `MESHSYNC_STATE_DIR` for `state-dir`.
 /// The operator writes the command of its Deployment, and the Server the arguments;
 /// variables of other names both leave alone.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "accept-rules",
     "admin-addr",
     "cluster-id",
@@ -101,6 +103,7 @@ const OURS: [&str; 15] = [
     "reply-subjects",
     "source",
     "state-dir",
+    "verify-interval",
 ];
 
 /// Whether an argument is one of the original's flags.
@@ -255,6 +258,11 @@ impl Flags {
             "leader-lease" => duration::parse(value)
                 .map(|nanos| {
                     self.leader_lease = u64::try_from(nanos).ok().map(Duration::from_nanos)
+                })
+                .map_err(str::to_owned),
+            "verify-interval" => duration::parse(value)
+                .map(|nanos| {
+                    self.verify_interval = u64::try_from(nanos).ok().map(Duration::from_nanos);
                 })
                 .map_err(str::to_owned),
             "probes-addr" => value

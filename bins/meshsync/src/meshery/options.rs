@@ -64,6 +64,9 @@ pub(super) fn pipeline(flags: &Flags) -> Result<MeshSync, Failure> {
     if let Some(folder) = &flags.state_dir {
         builder = builder.state_dir(folder);
     }
+    if let Some(interval) = flags.verify_interval {
+        builder = builder.verify_interval(interval);
+    }
     if flags.accept_rules {
         builder = builder.fingerprints(fingerprint::rule_set(None)?);
     }

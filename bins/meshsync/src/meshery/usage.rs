@@ -104,6 +104,11 @@ const FLAGS: &[(&str, &str, &str)] = &[
         "duration",
         "stop after this time, such as 8s or 1m30s (default -1ns: never)",
     ),
+    (
+        "verify-interval",
+        "duration",
+        "check about this often that what is known is what the API server has, 5m at least (default never)",
+    ),
 ];
 
 pub(super) fn text(called: &str) -> String {
