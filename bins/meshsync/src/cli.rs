@@ -90,3 +90,26 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_check_without_a_time_is_made_every_hour() {
+        let check = |args: &[&str], seconds: Option<u64>| {
+            let args = ["meshsync", "run"].iter().chain(args);
+            let Command::Run(run) = Cli::try_parse_from(args).unwrap().command else {
+                panic!("another command");
+            };
+            assert_eq!(run.verify_interval, seconds.map(Duration::from_secs));
+        };
+        check(&[], None);
+        check(&["--verify"], Some(3600));
+        check(&["--verify", "--sink", "stdout:"], Some(3600));
+        check(&["--verify-interval", "10m"], Some(600));
+        check(&["--reconcile-interval=5m"], Some(300));
+    }
+}
