@@ -12,6 +12,7 @@ use meshsync_model::{
     Secrets,
 };
 
+use crate::buffers::Buffers;
 use crate::fingerprints::Watcher;
 use crate::outlets::{OutletRoom, Outlets};
 
@@ -22,10 +23,6 @@ pub(crate) struct Dispatcher {
     outlets: Arc<Outlets>,
     secrets: Secrets,
     meshery: Encoder,
-    /// The object as records carry it, reused.
-    body: Vec<u8>,
-    /// One payload in the making, reused: what leaves is exactly as long as it is.
-    scratch: Vec<u8>,
     /// The task's resource and its id, made once and shared by all that leaves.
     resource: Option<(Arc<Resource>, Arc<ResourceId>)>,
     prints: Option<Watcher>,
@@ -34,10 +31,11 @@ pub(crate) struct Dispatcher {
 /// What has been made of one change so far.
 #[derive(Default)]
 struct Encoded {
-    /// Hash of the object in [`Dispatcher::body`]; made only if some sink wants it.
+    /// Hash of the object in the buffers' body; made only if some sink wants it.
     hash: Option<ContentHash>,
     /// Payloads by format and whether they say that the object is new.
     payloads: Vec<(Wire, bool, Bytes)>,
+    buffers: Buffers,
 }
 
 impl Dispatcher {
@@ -46,8 +44,6 @@ impl Dispatcher {
             outlets,
             secrets,
             meshery: Encoder::new(fidelity, secrets),
-            body: Vec::new(),
-            scratch: Vec::new(),
             resource: None,
             prints: None,
         }
@@ -84,41 +80,43 @@ impl Dispatcher {
         if let Some((_, _, payload)) = known {
             return payload.clone();
         }
-        self.scratch.clear();
+        let hash = match (wire, change) {
+            (Wire::Meshery, _) | (_, Change::Synced { .. }) => None,
+            _ => self.emit(context, change, encoded),
+        };
+        let Buffers { body, payload } = &mut encoded.buffers;
+        payload.clear();
         match (wire, change) {
             (Wire::Record, _) => {
-                let hash = self.emit(context, change, encoded);
-                let emitted = hash.map(|hash| (self.body.as_slice(), hash));
-                record::push_record(&mut self.scratch, context, change, emitted);
+                let emitted = hash.map(|hash| (body.as_slice(), hash));
+                record::push_record(payload, context, change, emitted);
             }
             (Wire::Meshery, _) => {
-                self.meshery.encode(&mut self.scratch, context, change);
+                self.meshery.encode(payload, context, change);
             }
             (_, Change::Synced { .. }) => {}
             (_, Change::Deleted(Deleted::Partial(object))) => {
-                record::push_identity(&mut self.scratch, context.resource, *object);
+                record::push_identity(payload, context.resource, *object);
             }
-            _ => {
-                self.emit(context, change, encoded);
-                self.scratch.extend_from_slice(&self.body);
-            }
+            _ => payload.extend_from_slice(body),
         }
-        let payload = Bytes::copy_from_slice(&self.scratch);
+        let payload = Bytes::copy_from_slice(payload);
         encoded.payloads.push((wire, added, payload.clone()));
         payload
     }
 
-    /// Writes the change's object into `body`, once; `None` where it has none.
+    /// Writes the change's object into the body, once; `None` where it has none.
     fn emit(
-        &mut self,
+        &self,
         context: &Context<'_>,
         change: &Change<'_>,
         encoded: &mut Encoded,
     ) -> Option<ContentHash> {
         let object = change.object()?;
+        let body = &mut encoded.buffers.body;
         let hash = *encoded.hash.get_or_insert_with(|| {
-            self.body.clear();
-            record::push_object(&mut self.body, context.resource, object, self.secrets)
+            body.clear();
+            record::push_object(body, context.resource, object, self.secrets)
         });
         Some(hash)
     }
@@ -215,8 +213,6 @@ impl Deliver for Dispatcher {
             let payload = self.payload(outlet, context, change, &mut encoded);
             outlet.synced(Some(Arc::clone(&resource)), payload);
         }
-        // What was large was the list.
-        (self.body, self.scratch) = (Vec::new(), Vec::new());
         self.outlets.note_synced(&id, to);
     }
 

@@ -64,6 +64,7 @@
 
 #[cfg(feature = "admin")]
 mod admin;
+mod buffers;
 mod builder;
 mod changes;
 pub mod check;

@@ -75,7 +75,7 @@ impl LineFramer {
         self.partial.clear();
         self.skipped = 0;
         // One large object must not hold its memory for the life of the stream.
-        self.partial.shrink_to(256 << 10);
+        self.partial.shrink_to(64 << 10);
     }
 }
 
