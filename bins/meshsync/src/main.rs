@@ -12,6 +12,8 @@ mod fingerprint;
 mod logging;
 mod manual;
 mod meshery;
+#[cfg_attr(not(feature = "otlp"), path = "no_otlp.rs")]
+mod otlp;
 mod output;
 mod pipeline;
 mod rbac;

@@ -8,6 +8,7 @@ use meshsync::{Config, Monitor};
 use crate::cli::RunArgs;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
+use crate::otlp::Otlp;
 use crate::web::Page;
 use crate::{config, election, fingerprint, pipeline, settings, signals};
 
@@ -39,13 +40,17 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
         .map_err(Failure::configuration)?;
     let handle = meshsync.handle();
     let synthetic = synthetic(&args, &file, meshsync.monitor())?;
+    let mut otlp = Otlp::asked(&args.otlp, meshsync.monitor());
     let pipeline = Box::pin(pipeline::run(meshsync, endpoints, page, stop));
-    tokio::select! {
+    let result = tokio::select! {
         result = pipeline => result,
+        never = otlp.run() => match never {},
         never = synthetic => match never {},
         never = fingerprint::follow(folder, &handle) => match never {},
         never = config::follow(args.config.as_deref(), file, &args.cluster, &handle) => match never {},
-    }
+    };
+    otlp.end().await;
+    result
 }
 
 /// Tests every link now and then, where that is wanted.

@@ -47,6 +47,7 @@
 //! | `nats` | [sinks](crate::sinks::open) on NATS | yes |
 //! | `admin` | [`serve`]: probes, metrics and status over HTTP | yes |
 //! | `config` | [`Config`]: configuration files | yes |
+//! | `otlp` | [`otlp`]: metrics and traces for collectors of OpenTelemetry | no |
 //! | `schema` | [`status::schema`]: the JSON schema of the status | no |
 //! | `cel` | expressions in the rules of a [`Selection`] | yes |
 //! | `docker` | [`SourceUrl::Docker`]: container engines as a source | yes |
@@ -84,6 +85,8 @@ mod meshery;
 #[cfg(feature = "admin")]
 mod metrics;
 mod monitor;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod outlets;
 mod rbac;
 mod replay;

@@ -300,7 +300,6 @@ impl Monitor {
         StatusDocument::of(self)
     }
 
-    #[cfg(feature = "nats")]
     pub(crate) fn note_connected(&self) {
         self.shared.connected.send_replace(true);
     }

@@ -8,6 +8,7 @@ use meshsync::check::CanaryMode;
 use meshsync::{ListenAddr, Pattern};
 
 use super::{ClusterArgs, ElectionArgs, EndpointArgs, PaceArgs, SinkArgs, StopArgs};
+use crate::otlp::OtlpArgs;
 use crate::output::Format;
 use crate::values;
 use crate::web::WebArgs;
@@ -220,6 +221,8 @@ pub(crate) struct RunArgs {
     /// is read again when something in it changes
     #[arg(long, value_name = "DIR")]
     pub(crate) rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
     #[command(flatten)]
     pub(crate) web: WebArgs,
     #[command(flatten)]

@@ -13,6 +13,7 @@ mod kills;
 mod leader;
 mod manual;
 mod metrics;
+mod otlp;
 mod run;
 mod snapshot;
 mod status;

@@ -115,13 +115,14 @@ pub(super) fn report(
     took: Duration,
     variant: &str,
 ) -> CheckReport {
+    #[cfg(not(feature = "nats"))]
+    let (_, order) = (options, order.to_vec());
+    #[cfg(feature = "nats")]
     let mut order = order.to_vec();
     #[cfg(feature = "nats")]
     if (options.sinks.iter()).any(|url| meshsync_broker::probe::BrokerUrl::of_sink(url).is_some()) {
         order.extend(BROKER_LINKS);
     }
-    #[cfg(not(feature = "nats"))]
-    let _ = options;
     let failed = chain
         .links
         .iter()
