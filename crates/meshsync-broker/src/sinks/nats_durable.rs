@@ -12,8 +12,11 @@ use bytes::Bytes;
 use meshsync_model::wire::meshery::CORE_SUBJECT;
 
 /// The stream over Meshery's subject, where no other takes it; and its name where
-/// one of that name is for something else, as that of `jetstream://` is.
+/// one of that name is for something else, as that of `jetstream://` is, or will be.
 const STREAMS: [&str; 2] = ["MESHSYNC_EVENTS", "MESHSYNC_CORE"];
+
+/// Where this one is, the first name is that of `jetstream://`.
+const RECORDS: &str = "MESHSYNC_STATE";
 
 /// What it keeps.
 const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -57,6 +60,10 @@ async fn ready(context: &Context) -> Result<(), async_nats::Error> {
         return Ok(());
     }
     let [first, second] = STREAMS;
+    if context.get_stream(RECORDS).await.is_ok() {
+        make(context, second).await?;
+        return Ok(());
+    }
     match make(context, first).await {
         Err(error) if is_taken(&error.kind()) => make(context, second).await?,
         made => made?,

@@ -6,7 +6,7 @@ use meshsync_model::ClusterId;
 use meshsync_model::EventType::{Added, Modified};
 use meshsync_testkit::{NatsServer, eventually};
 
-use crate::deliveries::{SCOPE, gone, state};
+use crate::deliveries::{SCOPE, gone, state, synced};
 
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -117,8 +117,40 @@ async fn it_works_beside_streams_of_records() {
     assert_eq!(takes_it.unwrap(), "MESHSYNC_CORE");
     let core = context.get_stream("MESHSYNC_CORE").await.unwrap();
     assert_eq!(core.cached_info().state.messages, 1);
+    // The other stream of records is made after its first picture only.
+    let full_sync = Delivery {
+        resource: None,
+        ..synced(1)
+    };
+    publish(&mut *records, vec![full_sync]).await;
+    eventually("records have their streams", DEADLINE, async || {
+        let events = context.get_stream("MESHSYNC_EVENTS").await.ok()?;
+        (events.cached_info().config.sources.is_some()).then_some(())
+    })
+    .await;
     let (_, known) = next_life(&nats, "").await;
     assert_eq!(known, ["a"]);
+}
+
+#[tokio::test]
+async fn a_stream_of_that_name_that_is_none_of_ours_is_left_alone() {
+    let Some(nats) = broker() else { return };
+    let theirs = async_nats::jetstream::stream::Config {
+        name: "MESHSYNC_KEYS".to_owned(),
+        subjects: vec!["theirs".to_owned()],
+        ..Default::default()
+    };
+    context(&nats).await.create_stream(theirs).await.unwrap();
+    let mut sink = open(&format!("{}?durable", nats.url())).unwrap();
+    let scope = ClusterId::new(SCOPE).unwrap();
+    eventually("it goes on without", DEADLINE, async || {
+        sink.recall(&scope).await.ok()
+    })
+    .await;
+    let batch = Batch::of(vec![state(Added, "a", 1, 1)]);
+    let trouble = sink.publish(&batch).await.unwrap().trouble.unwrap();
+    assert!(trouble.contains("for something else"), "{trouble}");
+    assert_eq!(messages(&nats).await, 0);
 }
 
 /// There is no room for another stream: the messages arrive, and the status says

@@ -101,8 +101,13 @@ impl Journal {
         };
         // Who may not make it is not answered at all.
         let stream = context.get_or_create_stream(config);
+        let stream = tokio::time::timeout(PREPARE_TIMEOUT, stream).await??;
+        let subjects = &stream.cached_info().config.subjects;
+        if !subjects.contains(&format!("{SUBJECTS}.>")) {
+            return Err("a stream of that name is there, for something else".into());
+        }
         let journal = Self {
-            stream: tokio::time::timeout(PREPARE_TIMEOUT, stream).await??,
+            stream,
             context,
             message_bytes_max: MESSAGE_BYTES_MAX.min(client.max_payload() / 2),
         };
