@@ -82,9 +82,9 @@ pub(crate) async fn follow(
         }
         let next = Config::parse(&now, &source).map_err(Failure::configuration);
         text = Some(now);
-        let selection = next.and_then(|next| {
+        let said = next.and_then(|next| {
             let next = environment()?.over(&next);
-            let selection = settings::selection(args, &next)?;
+            let said = settings::selecting(args, &next)?;
             if next.needs_restart(&known) {
                 tracing::warn!(
                     source,
@@ -92,8 +92,8 @@ pub(crate) async fn follow(
                 );
             }
             known = next;
-            Ok(selection)
+            Ok(said)
         });
-        handle.configure(&source, selection.map_err(|failure| failure.to_string()));
+        handle.configure(&source, said.map_err(|failure| failure.to_string()));
     }
 }

@@ -1,6 +1,7 @@
 //! `meshsync`: discover a Kubernetes cluster, keep a live picture of it, and
 //! deliver every change.
 
+mod authors;
 mod check;
 mod cli;
 mod config;

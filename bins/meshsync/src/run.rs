@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 use crate::otlp::Otlp;
 use crate::web::Page;
-use crate::{config, election, fingerprint, pipeline, settings, signals};
+use crate::{authors, config, election, fingerprint, pipeline, settings, signals};
 
 /// Observes a cluster until told to stop.
 pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Failure> {
@@ -22,9 +22,10 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     if let Some(interval) = args.verify_interval.or(file.verify_interval) {
         builder = builder.verify_interval(interval);
     }
-    if let Some(hold) = args.deep_hold {
+    if let Some(hold) = args.deep_hold.or(file.deep_hold) {
         builder = builder.deep_hold(hold);
     }
+    builder = authors::follow(builder, &args, &file)?;
     let folder = args.rules.as_deref();
     if args.fingerprints || folder.is_some() {
         builder = builder.fingerprints(fingerprint::rule_set(folder)?);

@@ -8,9 +8,9 @@ use meshsync::Pace;
 use meshsync::check::CheckOptions;
 use meshsync::sinks::NatsUrl;
 use meshsync::{
-    Builder, ClusterConfig, ClusterId, Config, Depth, Endpoints, ListenAddr, MeshSync,
-    NamespaceSelection, OptOut, Preset, RequestOptions, Rule, RuleError, Secrets, Selection,
-    parse_source,
+    Builder, ClusterConfig, ClusterId, Config, Endpoints, EventsHow, ListenAddr, MeshSync,
+    MeshSyncResource, NamespaceSelection, OptOut, Preset, RequestOptions, Rule, RuleError, Secrets,
+    Selection, parse_source,
 };
 
 use serde_json::json;
@@ -272,7 +272,10 @@ pub(crate) fn broker_variable() -> Result<Config, Failure> {
 pub(crate) fn defaults() -> Result<Config, Failure> {
     let said = json!({
         "adminAddr": format!("127.0.0.1:{ADMIN_PORT}"),
+        "deepHold": "5m",
         "depth": Preset::default().as_str(),
+        "events": EventsHow::default().as_str(),
+        "meshsyncResource": MeshSyncResource::default().as_str(),
         "mesheryWire": "corrected",
         "optOut": OptOut::default().as_str(),
         "outboxBytes": MeshSync::OUTBOX_BYTES,
@@ -295,9 +298,23 @@ fn document(mut said: serde_json::Value, name: &str) -> Result<Config, Failure> 
     Config::parse(&said.to_string(), name).map_err(Failure::configuration)
 }
 
-/// Each list of the command line takes the place of the file's.
+/// What is selected where nobody else says anything.
+pub(crate) fn base(args: &ClusterArgs) -> Selection {
+    Selection {
+        managed: args.managed.map(Into::into).unwrap_or_default(),
+        ..Selection::default()
+    }
+}
+
+/// What is selected by the command line, the environment and a file.
 pub(crate) fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, Failure> {
-    let mut namespaces = if args.namespace.is_empty() {
+    Ok(selecting(args, file)?.select(&base(args)))
+}
+
+/// What they say of what is selected. Each list of the command line takes the place of the file's.
+pub(crate) fn selecting(args: &ClusterArgs, file: &Config) -> Result<Config, Failure> {
+    let mut said = Config::default();
+    said.namespaces = if args.namespace.is_empty() {
         file.namespaces.clone()
     } else {
         NamespaceSelection::only(args.namespace.iter().cloned())
@@ -305,23 +322,14 @@ pub(crate) fn selection(args: &ClusterArgs, file: &Config) -> Result<Selection, 
             .map_err(Failure::configuration)?
     };
     let labels = args.namespace_labels.as_ref();
-    if let Some(labels) = labels.or(file.namespace_labels.as_ref()) {
-        namespaces = namespaces.labelled(labels.clone());
-    }
-    Ok(Selection {
-        include: rules("--include", &args.include, &file.include)?,
-        exclude: rules("--exclude", &args.exclude, &file.exclude)?,
-        also: rules("--also", &args.also, &file.also)?,
-        namespaces,
-        managed: args.managed.map(Into::into).unwrap_or_default(),
-        depth: Depth {
-            preset: args.depth.or(file.depth).unwrap_or_default(),
-            rules: list(&args.tiers, &file.tiers),
-            ..Depth::default()
-        },
-        opt_out: args.opt_out.or(file.opt_out).unwrap_or_default(),
-        ..Selection::default()
-    })
+    said.namespace_labels = labels.or(file.namespace_labels.as_ref()).cloned();
+    said.include = rules("--include", &args.include, &file.include)?;
+    said.exclude = rules("--exclude", &args.exclude, &file.exclude)?;
+    said.also = rules("--also", &args.also, &file.also)?;
+    said.depth = args.depth.or(file.depth);
+    said.tiers = list(&args.tiers, &file.tiers);
+    said.opt_out = args.opt_out.or(file.opt_out);
+    Ok(said)
 }
 
 fn rules(flag: &str, flags: &[String], file: &[Rule]) -> Result<Vec<Rule>, Failure> {

@@ -128,12 +128,17 @@ pub(crate) async fn send_document(
     path_and_query: &str,
     document: Option<Vec<u8>>,
 ) -> Result<Response<Body>, RequestError> {
+    // What RFC 7386 makes of a document; the other forms of a patch are not wanted.
+    let content = match method {
+        http::Method::PATCH => "application/merge-patch+json",
+        _ => "application/json",
+    };
     let request = Request::builder()
         .method(method)
         .uri(path_and_query)
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::ACCEPT, "application/json")
-        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_TYPE, content)
         .body(document.map_or_else(Body::empty, Body::from))
         .map_err(|error| RequestError::failed(path_and_query, error))?;
     send(client, path_and_query, request).await

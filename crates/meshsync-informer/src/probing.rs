@@ -79,6 +79,16 @@ impl Connection {
         read(sent?, path).await
     }
 
+    /// Merges a document into the object at `path` (RFC 7386).
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses or does not answer.
+    pub async fn patch(&self, path: &str, document: Vec<u8>) -> Result<Bytes, RequestError> {
+        let sent = send_document(&self.client, Method::PATCH, path, Some(document)).await;
+        read(sent?, path).await
+    }
+
     /// Deletes the object at `path`; that there is none is no failure.
     ///
     /// # Errors

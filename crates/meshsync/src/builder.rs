@@ -16,8 +16,14 @@ use meshsync_model::{ClusterId, Secrets};
 
 use crate::changes::Changes;
 use crate::compose::Composer;
+#[cfg(feature = "config")]
+use crate::config::Config;
+use crate::configuration::Layers;
+#[cfg(feature = "config")]
+use crate::configuration::ResourceName;
 use crate::fingerprints::{FingerprintChange, Fingerprints, Listener};
 use crate::handle::Handle;
+use crate::kube_events::{EventWriter, Notices, Regarding};
 use crate::leader::{LASTS_MIN, LeaderElection};
 use crate::monitor::{Monitor, Role};
 use crate::run::{RunError, run};
@@ -59,6 +65,11 @@ pub struct Builder {
     pub(crate) verify_interval: Option<Duration>,
     pub(crate) deep_hold: Duration,
     pub(crate) follow_resource: bool,
+    #[cfg(feature = "config")]
+    pub(crate) own_resource: Option<ResourceName>,
+    #[cfg(feature = "config")]
+    configuration: Option<(String, Config)>,
+    events: Option<Option<Regarding>>,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) patient: bool,
     pub(crate) leader_election: Option<LeaderElection>,
@@ -140,6 +151,11 @@ impl Default for Builder {
             verify_interval: None,
             deep_hold: DEEP_HOLD,
             follow_resource: false,
+            #[cfg(feature = "config")]
+            own_resource: None,
+            #[cfg(feature = "config")]
+            configuration: None,
+            events: None,
             state_dir: None,
             patient: false,
             leader_election: None,
@@ -321,6 +337,37 @@ impl Builder {
         self
     }
 
+    /// Follows our own custom resource of this name (`discoveries.meshsync.io`, whose definition
+    /// is in `deploy/kustomize/discovery`): it changes what [`select`](Self::select) says for as
+    /// long as it is there. Its status says what became of it, with
+    /// [`kubernetes_events`](Self::kubernetes_events). Meshery's resource and a [configuration](Self::configure) lie over it. Default: no.
+    #[cfg(feature = "config")]
+    #[must_use]
+    pub fn follow_discovery_resource(mut self, name: ResourceName) -> Self {
+        self.own_resource = Some(name);
+        self
+    }
+
+    /// What a configuration called `source` selects, over what [`select`](Self::select) and custom
+    /// resources that are followed say. [`Handle::configure`](crate::Handle::configure) puts
+    /// another one in its place. Default: none.
+    #[cfg(feature = "config")]
+    #[must_use]
+    pub fn configure(mut self, source: impl Into<String>, config: Config) -> Self {
+        self.configuration = Some((source.into(), config));
+        self
+    }
+
+    /// Writes Kubernetes Events of what a person should hear of: into the cluster that is observed,
+    /// about this object, such as the pod we run in, or else the namespace of the cluster's
+    /// configuration. The status of [our own resource](Self::follow_discovery_resource) is written
+    /// too. Who is not permitted to goes on without. Default: nothing is written.
+    #[must_use]
+    pub fn kubernetes_events(mut self, regarding: Option<Regarding>) -> Self {
+        self.events = Some(regarding);
+        self
+    }
+
     /// Remembers in this folder what sinks of Meshery messages were given, so that
     /// what is deleted while nobody runs is told after the next start. Costs the
     /// memory of a second set of keys. Default: nothing is remembered.
@@ -397,17 +444,32 @@ impl Builder {
         };
         let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
         let (control, controlled) = Control::new(self.selection.clone());
-        let monitor = Monitor::new(outlets, self.secrets, prints);
+        let (notices, event_writer) = match self.events.clone() {
+            Some(regarding) => {
+                let (notices, writer) = Notices::written(regarding);
+                (notices, Some(writer))
+            }
+            None => Default::default(),
+        };
+        let monitor = Monitor::new(outlets, self.secrets, prints, notices);
         if self.leader_election.is_some() {
             monitor.set_role(Role::Candidate, None);
         }
-        Ok(MeshSync {
-            composer: Composer::new(control.clone()),
+        let composer = Composer::new(control.clone());
+        let meshsync = MeshSync {
+            layers: Layers::new(composer.clone(), monitor.clone()),
+            composer,
             monitor,
+            event_writer,
             builder: self,
             control,
             controlled,
-        })
+        };
+        #[cfg(feature = "config")]
+        if let Some((source, config)) = meshsync.builder.configuration.clone() {
+            meshsync.handle().configure(&source, Ok(config));
+        }
+        Ok(meshsync)
     }
 }
 
@@ -417,6 +479,8 @@ pub struct MeshSync {
     monitor: Monitor,
     control: Control,
     composer: Composer,
+    layers: Layers,
+    event_writer: Option<EventWriter>,
     controlled: Controlled,
 }
 
@@ -456,7 +520,11 @@ impl MeshSync {
             secrets, fidelity, ..
         } = self.builder;
         Handle::new(
-            (self.control.clone(), self.composer.clone()),
+            (
+                self.control.clone(),
+                self.composer.clone(),
+                self.layers.clone(),
+            ),
             self.monitor.clone(),
             secrets,
             fidelity,
@@ -473,7 +541,8 @@ impl MeshSync {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         let handle = self.handle();
         // Large enough to be kept off whatever stack it is called from.
-        Box::pin(run(self.builder, handle, self.controlled, stop)).await
+        let given = (self.controlled, self.event_writer);
+        Box::pin(run(self.builder, handle, given, stop)).await
     }
 }
 

@@ -7,10 +7,13 @@ mod error;
 mod listen;
 mod resolve;
 mod schema;
+mod spec;
 mod variables;
+mod words;
 
 pub use error::{ConfigError, ConfigProblem};
 pub use listen::{ListenAddr, ListenAddrError};
+pub use words::{EventsHow, MeshSyncResource, WordError};
 
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use meshsync_discovery::{LabelSelector, NamespaceSelection, OptOut, Preset, Rule
 use meshsync_model::wire::meshery::Fidelity;
 use meshsync_model::{ClusterId, Secrets};
 
+use crate::configuration::ResourceName;
 use crate::leader::LeaderElect;
 
 /// What a configuration file says. What it does not say is `None` or empty, so
@@ -33,6 +37,10 @@ use crate::leader::LeaderElect;
 /// | `optOut` | `honoured`, `disregarded` | [`OptOut`] |
 /// | `depth` | `presence`, `standard`, `full` | [`Preset`] |
 /// | `tiers` | list of `PATTERN=TIER`, `PATTERN@NAMESPACE=TIER` | [`TierRule`] |
+/// | `deepHold` | duration such as `5m` | [`Builder::deep_hold`](crate::Builder::deep_hold) |
+/// | `discoveryResource` | `NAME`, `NAMESPACE/NAME` | [`Builder::follow_discovery_resource`](crate::Builder::follow_discovery_resource) |
+/// | `meshsyncResource` | `ignored`, `followed` | [`Builder::follow_meshsync_resource`](crate::Builder::follow_meshsync_resource) |
+/// | `events` | `none`, `written` | [`Builder::kubernetes_events`](crate::Builder::kubernetes_events) |
 /// | `secrets` | `redacted`, `plain` | [`Builder::secrets`](crate::Builder::secrets) |
 /// | `mesheryWire` | `corrected`, `exact`, `decoded` | [`Builder::meshery_wire`](crate::Builder::meshery_wire) |
 /// | `outboxBytes` | number of bytes | [`Builder::outbox_bytes`](crate::Builder::outbox_bytes) |
@@ -82,6 +90,14 @@ pub struct Config {
     pub depth: Option<Preset>,
     /// How deep some resources are observed.
     pub tiers: Vec<TierRule>,
+    /// For how long a product's resources stay observed in full.
+    pub deep_hold: Option<Duration>,
+    /// Our own custom resource, where it is followed.
+    pub discovery_resource: Option<ResourceName>,
+    /// Whether Meshery's is.
+    pub meshsync_resource: Option<MeshSyncResource>,
+    /// Whether anything of this is written into the cluster.
+    pub events: Option<EventsHow>,
     /// Whether values of Secrets are redacted.
     pub secrets: Option<Secrets>,
     /// Dialect of the Meshery format.

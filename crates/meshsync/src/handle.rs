@@ -1,6 +1,6 @@
 //! What a pipeline can be told while it runs.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use meshsync_broker::{Outlet, Wire};
 use meshsync_discovery::Selection;
@@ -11,8 +11,12 @@ use meshsync_model::wire::meshery::Fidelity;
 use tokio::sync::mpsc;
 
 use crate::compose::Composer;
+#[cfg(feature = "config")]
+use crate::config::Config;
+use crate::configuration::Layers;
+#[cfg(feature = "config")]
+use crate::configuration::{Change, Layer, Said};
 use crate::fingerprints::Fingerprints;
-use crate::meshery::ConfigurationStatus;
 use crate::monitor::Monitor;
 use crate::replay::{Form, Replay};
 
@@ -37,6 +41,7 @@ use crate::replay::{Form, Replay};
 #[derive(Clone, Debug)]
 pub struct Handle {
     composer: Composer,
+    layers: Layers,
     control: Control,
     monitor: Monitor,
     secrets: Secrets,
@@ -75,18 +80,23 @@ impl Handle {
         &self.composer
     }
 
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
     pub(crate) fn monitor(&self) -> &Monitor {
         &self.monitor
     }
 
     pub(crate) fn new(
-        (control, composer): (Control, Composer),
+        (control, composer, layers): (Control, Composer, Layers),
         monitor: Monitor,
         secrets: Secrets,
         fidelity: Fidelity,
     ) -> Self {
         Self {
             composer,
+            layers,
             control,
             monitor,
             secrets,
@@ -94,7 +104,8 @@ impl Handle {
         }
     }
 
-    /// What is selected now.
+    /// What is selected now, with what a configuration and custom resources that are followed
+    /// make of it.
     pub fn selection(&self) -> Arc<Selection> {
         self.composer.selected()
     }
@@ -103,33 +114,30 @@ impl Handle {
     /// longer selected is told as deleted, what is now is listed and told as
     /// added, and every other watch goes on undisturbed. Of several in quick
     /// succession the last one counts.
+    ///
+    /// A configuration ([`Builder::configure`](crate::Builder::configure)) and custom resources
+    /// that are followed lie over it.
     pub fn reconfigure(&self, selection: Selection) {
         self.composer.select(selection);
     }
 
-    /// Puts in force what a configuration called `source` says, as
-    /// [`Handle::reconfigure`] does. Where it says nothing usable, the selection
-    /// in force stays, and the status and the metric
-    /// `meshsync_configuration_refused` show why.
-    pub fn configure(&self, source: &str, selection: Result<Selection, String>) {
-        let cell = self.monitor.configuration_cell();
-        let mut status = cell.lock().unwrap_or_else(PoisonError::into_inner);
-        match selection {
-            Ok(selection) => {
-                *status = ConfigurationStatus {
-                    source: source.to_owned(),
-                    version: None,
-                    error: None,
-                };
-                drop(status);
-                self.reconfigure(selection);
-                tracing::info!(source, "configuration is in force");
-            }
-            Err(error) => {
-                tracing::error!(source, %error, "a configuration is not used; the one before stays");
-                status.error = Some(error);
-            }
-        }
+    /// Puts in force what a configuration called `source` says, over everything else that selects,
+    /// and in place of what it said before. Where it says nothing usable, what is in force stays,
+    /// and the status, the metric `meshsync_configuration_refused` and, where they are
+    /// [asked for](crate::Builder::kubernetes_events), a Kubernetes Event show why.
+    #[cfg(feature = "config")]
+    pub fn configure(&self, source: &str, config: Result<Config, String>) {
+        let said = Said {
+            layer: Layer::Options,
+            source,
+            version: None,
+            content: None,
+            regarding: None,
+        };
+        self.layers.hear(said, || {
+            let config = config?;
+            Ok(Change::new(move |below| config.select(below)))
+        });
     }
 
     /// Sends every object once more, as it is, as `ADDED` to the sinks that take

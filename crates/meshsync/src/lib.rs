@@ -65,6 +65,7 @@
 
 #[cfg(feature = "admin")]
 mod admin;
+mod authors;
 mod buffers;
 mod builder;
 mod changes;
@@ -72,11 +73,13 @@ pub mod check;
 mod compose;
 #[cfg(feature = "config")]
 mod config;
+mod configuration;
 mod dispatch;
 mod explain;
 mod fingerprints;
 mod full_sync;
 mod handle;
+mod kube_events;
 mod leader;
 #[cfg(feature = "admin")]
 mod listen;
@@ -101,17 +104,21 @@ pub use admin::{AdminError, Endpoints, Ready, serve, serve_with};
 pub use builder::{BuildError, Builder, MeshSync};
 pub use changes::{Changes, OwnedChange, ParseObjectError};
 #[cfg(feature = "config")]
-pub use config::{Config, ConfigError, ConfigProblem, ListenAddr, ListenAddrError, SinkUrl};
+pub use config::{
+    Config, ConfigError, ConfigProblem, EventsHow, ListenAddr, ListenAddrError, MeshSyncResource,
+    SinkUrl, WordError,
+};
+pub use configuration::{ConfigurationLayer, ConfigurationStatus};
+#[cfg(feature = "config")]
+pub use configuration::{ResourceName, ResourceNameError};
 pub use explain::{ExplainError, Explanation, Question, explain};
 pub use fingerprints::FingerprintChange;
 pub use handle::{Handle, Replaying, RulesError};
+pub use kube_events::Regarding;
 pub use leader::{LeaderElect, LeaderElectError, LeaderElection, LeaderLock};
 #[cfg(feature = "nats")]
 pub use meshery::RequestOptions;
-pub use meshery::{
-    ConfigurationStatus, WatchList, WatchListError, meshery_selection,
-    meshery_selection_of_everything,
-};
+pub use meshery::{WatchList, WatchListError, meshery_selection, meshery_selection_of_everything};
 #[cfg(feature = "nats")]
 pub use meshsync_broker::requests::SubjectPattern;
 pub use monitor::{LeadershipSnapshot, Monitor, OutboxSnapshot, Role, SinkSnapshot};

@@ -12,8 +12,9 @@ use meshsync_model::{ClusterId, Resource, Secrets};
 use tokio::sync::watch;
 
 use crate::check::SyntheticStatus;
+use crate::configuration::ConfigurationStatus;
 use crate::fingerprints::Fingerprints;
-use crate::meshery::ConfigurationStatus;
+use crate::kube_events::Notices;
 use crate::outlets::Outlets;
 use crate::status::StatusDocument;
 
@@ -37,7 +38,8 @@ struct Shared {
     prints: Option<Arc<Fingerprints>>,
     /// A broker that requests come from was reached once.
     connected: watch::Sender<bool>,
-    configuration: Arc<Mutex<ConfigurationStatus>>,
+    configuration: watch::Sender<ConfigurationStatus>,
+    notices: Notices,
     synthetic: Mutex<Option<SyntheticStatus>>,
     leadership: watch::Sender<LeadershipSnapshot>,
 }
@@ -113,6 +115,7 @@ impl Monitor {
         outlets: Arc<Outlets>,
         secrets: Secrets,
         prints: Option<Arc<Fingerprints>>,
+        notices: Notices,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -124,7 +127,8 @@ impl Monitor {
                 full_sync: watch::Sender::new(false),
                 prints,
                 connected: watch::Sender::new(false),
-                configuration: Arc::default(),
+                configuration: watch::Sender::default(),
+                notices,
                 synthetic: Mutex::default(),
                 leadership: watch::Sender::default(),
             }),
@@ -254,10 +258,22 @@ impl Monitor {
     /// Where the configuration in force comes from; nothing where it cannot
     /// change by itself.
     pub fn configuration(&self) -> ConfigurationStatus {
-        let configuration = self.shared.configuration.lock();
-        configuration
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.configuration.borrow().clone()
+    }
+
+    /// The same, as it changes.
+    #[cfg(feature = "config")]
+    pub(crate) fn follow_configuration(&self) -> watch::Receiver<ConfigurationStatus> {
+        self.shared.configuration.subscribe()
+    }
+
+    pub(crate) fn set_configuration(&self, status: ConfigurationStatus) {
+        self.shared.configuration.send_replace(status);
+    }
+
+    /// Where to say what is worth a Kubernetes Event.
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.shared.notices
     }
 
     /// What the synthetic tests beside this pipeline found; nothing where there
@@ -302,10 +318,6 @@ impl Monitor {
 
     pub(crate) fn note_connected(&self) {
         self.shared.connected.send_replace(true);
-    }
-
-    pub(crate) fn configuration_cell(&self) -> Arc<Mutex<ConfigurationStatus>> {
-        Arc::clone(&self.shared.configuration)
     }
 
     pub(crate) fn board(&self) -> &Arc<StatusBoard> {

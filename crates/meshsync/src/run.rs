@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | source (the fleet, with one task per resource below it, or another) | the pipeline ends with the error | each resource's task ends at its next await; the picture stays as it is |
 //! | fingerprints | they have no failures | dropped |
+//! | Kubernetes Events, the status of our own resource | a line in the log, and again later | dropped |
 //! | full-sync announcer | it has no failures | dropped |
 //! | one runner per sink | that sink is closed, by a panic too, the others go on; the pipeline ends when none is left | it sends what waits, for ten seconds at most, and says goodbye, for two |
 //!
@@ -15,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use meshsync_broker::{SinkError, Wire, run_sink};
 use meshsync_informer::source::{Cluster, Intake, Source, SourceError, SourceErrorKind};
 use meshsync_informer::{
@@ -25,14 +27,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::authors::Authors;
 use crate::builder::{BuildError, Builder};
 use crate::dispatch::Dispatcher;
 use crate::fingerprints::{self, Deep, Ears, Fingerprints};
 use crate::full_sync;
 use crate::handle::Handle;
+use crate::kube_events::EventWriter;
 use crate::leader::{self, AnyLock, Lost, Term};
 use crate::memory;
-use crate::meshery::live::Live;
 #[cfg(feature = "nats")]
 use crate::meshery::requests;
 use crate::monitor::Role;
@@ -113,7 +116,7 @@ impl RunError {
 pub(crate) async fn run(
     builder: Builder,
     handle: Handle,
-    controlled: Controlled,
+    (controlled, event_writer): (Controlled, Option<EventWriter>),
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let (give, reached) = oneshot::channel();
@@ -134,7 +137,7 @@ pub(crate) async fn run(
         std::future::pending::<()>().await;
     });
     tokio::select! {
-        result = pipeline(builder, &handle, controlled, give, stop) => result,
+        result = pipeline(builder, &handle, (controlled, event_writer), give, stop) => result,
         () = &mut serve => Ok(()),
     }
 }
@@ -142,7 +145,7 @@ pub(crate) async fn run(
 async fn pipeline(
     mut builder: Builder,
     handle: &Handle,
-    controlled: Controlled,
+    (controlled, event_writer): (Controlled, Option<EventWriter>),
     reached: oneshot::Sender<Connection>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
@@ -155,12 +158,10 @@ async fn pipeline(
     if builder.secrets == Secrets::Plain {
         tracing::warn!("values of Secrets leave this process in plain, as asked for");
     }
-    let live = builder
-        .follow_resource
-        .then(|| Live::new(handle.composer().clone(), monitor.configuration_cell()));
+    let mut authors = Authors::default();
     let (source, scope, connection) = tokio::select! {
         () = &mut stop => return Ok(()),
-        reached = reach(&mut builder, live.as_ref(), monitor.board().traffic()) => reached?,
+        reached = reach(&mut builder, handle, &mut authors) => reached?,
     };
     let name = source.name();
     tracing::info!(source = %name, platform = %source.platform(), scope = %scope, "connected");
@@ -186,6 +187,7 @@ async fn pipeline(
         }
         None => None,
     };
+    let written = authors.write(connection.as_ref(), event_writer);
     if let Some(connection) = connection {
         // Nobody waits for it where no requests are answered.
         drop(reached.send(connection));
@@ -224,6 +226,7 @@ async fn pipeline(
         scope,
         controlled,
         remembered,
+        written: Box::pin(written),
     };
     let mut lost = None;
     let until = async {
@@ -275,13 +278,15 @@ struct Lane {
     scope: ClusterId,
     controlled: Controlled,
     remembered: Vec<Remembered>,
+    /// Writes into the cluster what is to be written there, and never ends.
+    written: BoxFuture<'static, ()>,
 }
 
 /// Finds what to observe, and what has to be asked of it before anything starts.
 async fn reach(
     builder: &mut Builder,
-    live: Option<&Live>,
-    traffic: &Arc<Traffic>,
+    handle: &Handle,
+    authors: &mut Authors,
 ) -> Result<(Box<dyn Source>, ClusterId, Option<Connection>), RunError> {
     if builder.cluster.is_none() && !builder.sources.is_empty() {
         let mut source = builder.sources.remove(0);
@@ -289,7 +294,8 @@ async fn reach(
         return Ok((source, scope, None));
     }
     let config = builder.cluster.take().unwrap_or_default();
-    let connection = config.connect_counted(Arc::clone(traffic)).await?;
+    let traffic = Arc::clone(handle.monitor().board().traffic());
+    let connection = config.connect_counted(traffic).await?;
     let mut wait = REACH_AGAIN_MIN;
     let scope = loop {
         let error = match builder.cluster_id.take() {
@@ -308,11 +314,10 @@ async fn reach(
         wait = (wait * 2).min(REACH_AGAIN_MAX);
     };
     let watch_list = builder.watch_list && connection.knows_watch_list().await;
-    if let Some(live) = live {
-        live.begin(&connection).await;
-    }
+    *authors = Authors::of(builder, handle.layers(), &connection);
+    authors.begin(&connection).await;
     let cluster = Cluster::reached(connection.clone(), scope.clone())
-        .taps(live.map(Live::taps).unwrap_or_default())
+        .taps(authors.taps())
         .watch_list(watch_list)
         .verify(builder.verify_interval.map(VerifyConfig::every));
     Ok((Box::new(cluster), scope, Some(connection)))
@@ -448,6 +453,7 @@ async fn observe(
     let mut source = lane.source.observe(intake);
     let mut announce = pin!(announce);
     let mut fingerprints = pin!(fingerprints);
+    let mut written = lane.written;
     let mut stop = pin!(stop);
     let mut broken = None;
     let ended = loop {
@@ -456,6 +462,7 @@ async fn observe(
             result = &mut source => break Some(result),
             () = &mut announce => {}
             () = &mut fingerprints => {}
+            () = &mut written => {}
             () = &mut stop => break None,
             Some(ended) = sinks.ended(), if some_sink => {
                 if let Err(error @ SinkError::Broken { .. }) = ended {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use meshsync::check::CanaryMode;
-use meshsync::{ListenAddr, Pattern};
+use meshsync::{EventsHow, ListenAddr, MeshSyncResource, Pattern, ResourceName};
 
 use super::{ClusterArgs, ElectionArgs, EndpointArgs, PaceArgs, SinkArgs, StopArgs};
 use crate::otlp::OtlpArgs;
@@ -217,6 +217,18 @@ pub(crate) struct RunArgs {
     /// installed [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) deep_hold: Option<Duration>,
+    /// Follow the custom resource Discovery of this name, which says what is observed where neither
+    /// options nor the file do; overrides MESHSYNC_DISCOVERY_RESOURCE
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    pub(crate) discovery_resource: Option<ResourceName>,
+    /// Whether what Meshery's custom resource says is in force, above Discovery: ignored or followed;
+    /// overrides MESHSYNC_MESHSYNC_RESOURCE [default: ignored]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) meshsync_resource: Option<MeshSyncResource>,
+    /// Whether Kubernetes Events, and the status of Discovery, are written: none or written;
+    /// overrides MESHSYNC_EVENTS [default: none]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) events: Option<EventsHow>,
     /// As --fingerprints, with the rules of this folder too; they replace others of the same id. It
     /// is read again when something in it changes
     #[arg(long, value_name = "DIR")]

@@ -3,6 +3,7 @@
 
 mod archive;
 mod cluster;
+mod configuring;
 mod docs;
 mod hardening;
 mod image;

@@ -17,7 +17,9 @@ use tempfile::TempDir;
 const RELEASE: &str = "meshsync";
 
 /// The components that can be laid over the base.
-pub(crate) const COMPONENTS: [&str; 6] = [
+pub(crate) const COMPONENTS: [&str; 8] = [
+    "discovery",
+    "events",
     "flowcontrol",
     "election",
     "everything",
@@ -31,6 +33,16 @@ pub(crate) const VALUES: &[(&str, &[&str])] = &[
     ("defaults", &[]),
     ("replicas", &["--set=replicas=3"]),
     ("election", &["--set=leaderElection.enabled=true"]),
+    ("discovery", &["--set=discovery.enabled=true"]),
+    (
+        "a configuration that answers",
+        &["--set=discovery.enabled=true,discovery.createDefinition=false,events.enabled=true"],
+    ),
+    ("events", &["--set=events.enabled=true"]),
+    (
+        "flow control",
+        &["--set=flowControl.enabled=true,flowControl.shares=20"],
+    ),
     ("no secrets", &["--set=rbac.secrets=false"]),
     ("everything", &["--set=rbac.customResources.all=true"]),
     (

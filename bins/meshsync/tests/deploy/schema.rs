@@ -6,6 +6,7 @@ use k8s_openapi::api::flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -49,6 +50,9 @@ fn complaints(object: &Value) -> Vec<String> {
         ("v1", "Service") => read::<Service>(object),
         ("v1", "ServiceAccount") => read::<ServiceAccount>(object),
         ("apps/v1", "Deployment") => read::<Deployment>(object),
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition") => {
+            read::<CustomResourceDefinition>(object)
+        }
         ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema") => read::<FlowSchema>(object),
         ("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration") => {
             read::<PriorityLevelConfiguration>(object)

@@ -250,3 +250,63 @@ async fn explain_says_which_rule_decided() {
     nothing.assert_code(1);
     nothing.assert_says(&["\"pdos\" is nothing this cluster serves"]);
 }
+
+/// Flags, file, Meshery's resource and ours at once, the two resources and the file edited live.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_source_is_in_force_where_those_above_it_say_nothing() {
+    let cluster = Cluster::start(60).await;
+    let deploy = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../deploy/kustomize/discovery/definition.yaml"
+    );
+    let definition = std::fs::read_to_string(deploy).unwrap();
+    let definition: serde_json::Value = serde_saphyr::from_str(&definition).unwrap();
+    cluster.sim.apply(definition).unwrap();
+    let ours = |spec: serde_json::Value| {
+        let resource = serde_json::json!({
+            "apiVersion": "meshsync.io/v1alpha1", "kind": "Discovery",
+            "metadata": {"name": "ours", "namespace": "default"}, "spec": spec,
+        });
+        cluster.sim.apply(resource).unwrap();
+    };
+    ours(serde_json::json!({"include": ["secrets"], "tiers": ["secrets=presence"]}));
+    let path = cluster.path("meshsync.yaml");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write("discoveryResource: default/ours\nevents: written\n");
+    let args = ["--config", path.to_str().unwrap(), "--exclude", "nodes"];
+    let mut child = run(&cluster, &args).spawn().unwrap();
+    let mut stdout = lines(child.stdout.take().unwrap());
+    let mut stderr = lines(child.stderr.take().unwrap());
+    let record = line_with(&mut stdout, r#""kind":"Secret""#).await;
+    assert!(record.contains(r#""tier":"presence""#), "{record}");
+    line_with(&mut stdout, r#""event":"SYNCED""#).await;
+    // Ours names what a flag leaves out, and something else.
+    ours(serde_json::json!({"include": ["nodes", "namespaces"]}));
+    let record = line_with(&mut stdout, r#""event":"ADDED""#).await;
+    assert!(record.contains(r#""kind":"Namespace""#), "{record}");
+    // The file says something else, and then nothing usable.
+    write("discoveryResource: default/ours\nevents: written\ninclude: [configmaps]\n");
+    line_with(&mut stdout, r#""kind":"ConfigMap""#).await;
+    write("includ: [configmaps]\n");
+    let refused = line_with(&mut stderr, "the one before stays").await;
+    assert!(refused.contains("meshsync.yaml:1:1"), "{refused}");
+    meshsync_testkit::eventually("both know", crate::support::DEADLINE, async || {
+        let ours = cluster
+            .sim
+            .object("meshsync.io", "discoveries", Some("default"), "ours");
+        let conditions = ours.unwrap()["status"]["conditions"].to_string();
+        let events = cluster
+            .sim
+            .snapshot()
+            .filter(|object| object.plural == "events");
+        let mut events = events.filter_map(|object| {
+            cluster
+                .sim
+                .object("", "events", Some(&object.namespace), &object.name)
+        });
+        conditions.contains("meshsync.yaml:1:1")
+            && events.any(|event| event["message"].to_string().contains("meshsync.yaml:1:1"))
+    })
+    .await;
+    child.kill().await.unwrap();
+}

@@ -24,6 +24,10 @@ impl Config {
             opt_out,
             depth,
             tiers,
+            deep_hold,
+            discovery_resource,
+            meshsync_resource,
+            events,
             secrets,
             meshery_wire,
             outbox_bytes,
@@ -61,7 +65,13 @@ impl Config {
                 "clusterId",
                 cluster_id.as_ref().map(|id| json!(id.as_str())),
             ),
+            ("deepHold", duration(*deep_hold)),
             ("depth", depth.map(|depth| json!(depth.as_str()))),
+            (
+                "discoveryResource",
+                discovery_resource.as_ref().map(|it| json!(it.to_string())),
+            ),
+            ("events", events.map(|it| json!(it.as_str()))),
             ("exclude", list(exclude)),
             ("include", list(include)),
             (
@@ -73,6 +83,10 @@ impl Config {
             (
                 "mesheryWire",
                 meshery_wire.map(|wire| json!(wire_name(wire))),
+            ),
+            (
+                "meshsyncResource",
+                meshsync_resource.map(|it| json!(it.as_str())),
             ),
             (
                 "namespaceLabels",
@@ -118,6 +132,11 @@ impl Config {
             opt_out: self.opt_out.or(lower.opt_out),
             depth: self.depth.or(lower.depth),
             tiers: list(self.tiers, &lower.tiers),
+            deep_hold: self.deep_hold.or(lower.deep_hold),
+            discovery_resource: (self.discovery_resource)
+                .or_else(|| lower.discovery_resource.clone()),
+            meshsync_resource: self.meshsync_resource.or(lower.meshsync_resource),
+            events: self.events.or(lower.events),
             secrets: self.secrets.or(lower.secrets),
             meshery_wire: self.meshery_wire.or(lower.meshery_wire),
             outbox_bytes: self.outbox_bytes.or(lower.outbox_bytes),

@@ -20,13 +20,17 @@ pub(super) const KEYS: &[&str] = &[
     "also",
     "bytesPerSecond",
     "clusterId",
+    "deepHold",
     "depth",
+    "discoveryResource",
+    "events",
     "exclude",
     "include",
     "leaderElect",
     "leaderLease",
     "listsMax",
     "mesheryWire",
+    "meshsyncResource",
     "namespaceLabels",
     "namespaces",
     "optOut",
@@ -39,6 +43,18 @@ pub(super) const KEYS: &[&str] = &[
     "source",
     "tiers",
     "verifyInterval",
+];
+
+/// What can change while running: what is observed.
+pub(super) const LIVE: &[&str] = &[
+    "also",
+    "depth",
+    "exclude",
+    "include",
+    "namespaceLabels",
+    "namespaces",
+    "optOut",
+    "tiers",
 ];
 
 /// How many letters a key may be off to be taken for a slip.
@@ -135,6 +151,12 @@ impl Resolver {
             "optOut" => self.config.opt_out = self.text(value, str::parse),
             "depth" => self.config.depth = self.text(value, str::parse),
             "tiers" => self.config.tiers = self.list(value, str::parse),
+            "deepHold" => self.config.deep_hold = self.text(value, duration),
+            "discoveryResource" => {
+                self.config.discovery_resource = self.text(value, str::parse);
+            }
+            "meshsyncResource" => self.config.meshsync_resource = self.text(value, str::parse),
+            "events" => self.config.events = self.text(value, str::parse),
             "secrets" => self.config.secrets = self.text(value, secrets),
             "mesheryWire" => self.config.meshery_wire = self.text(value, meshery_wire),
             "outboxBytes" => self.config.outbox_bytes = self.bytes(value),

@@ -49,9 +49,24 @@ const KEYS: &[(&str, &str, Form)] = &[
     ),
     ("clusterId", "Name of the cluster in every record", text),
     (
+        "deepHold",
+        "For how long a product's resources stay observed in full after its last verdict, such as 5m",
+        text,
+    ),
+    (
         "depth",
         "How much of each object is observed that no tier speaks of",
         || json!({"enum": ["presence", "standard", "full"]}),
+    ),
+    (
+        "discoveryResource",
+        "Follows the custom resource Discovery of this name: NAME or NAMESPACE/NAME",
+        text,
+    ),
+    (
+        "events",
+        "Whether Kubernetes Events, and the status of the resource Discovery, are written",
+        || json!({"enum": ["none", "written"]}),
     ),
     ("exclude", "Rules of what is not observed; they win", rules),
     (
@@ -74,6 +89,11 @@ const KEYS: &[(&str, &str, Form)] = &[
         "mesheryWire",
         "Dialect of Meshery messages",
         || json!({"enum": ["corrected", "exact", "decoded"]}),
+    ),
+    (
+        "meshsyncResource",
+        "Whether the custom resource MeshSync of Meshery counts",
+        || json!({"enum": ["ignored", "followed"]}),
     ),
     (
         "namespaceLabels",

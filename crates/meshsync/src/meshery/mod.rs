@@ -19,7 +19,6 @@ mod ticker;
 mod watch_list;
 
 pub use defaults::{meshery_selection, meshery_selection_of_everything};
-pub use live::ConfigurationStatus;
 #[cfg(feature = "nats")]
 pub use requests::RequestOptions;
 pub use watch_list::{WatchList, WatchListError};

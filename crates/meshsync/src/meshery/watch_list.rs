@@ -178,7 +178,8 @@ impl WatchList {
     /// everything, whatever the whitelist says.
     pub fn select(&self, base: &Selection) -> Selection {
         let mut selection = base.clone();
-        let is_everything = base.include.is_empty();
+        // Of who is no Meshery, everything is no choice: a whitelist narrows it.
+        let is_everything = base.include.is_empty() && base.custom;
         if self.has_whitelist {
             let rules = self.whitelist.iter();
             let rules = rules.map(|(pattern, _)| pattern.clone().into());
@@ -199,7 +200,7 @@ impl WatchList {
                     events: *events,
                 })
                 .collect();
-        } else if self.has_blacklist && !is_everything {
+        } else if self.has_blacklist && !is_everything && base.custom {
             selection.include = legacy::everything().into_iter().map(Into::into).collect();
         }
         let blacklist = self.blacklist.iter().cloned();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::permissions::{AccessStatus, PermissionsStatus};
 use crate::check::SyntheticStatus;
-use crate::meshery::ConfigurationStatus;
+use crate::configuration::ConfigurationStatus;
 
 /// Version of the document's form.
 pub const API_VERSION: &str = "meshsync.io/v1";

@@ -7,6 +7,7 @@
 
 mod citizen;
 mod cluster;
+mod configuration;
 mod debts;
 #[cfg(all(unix, feature = "docker"))]
 mod deep;

@@ -14,7 +14,8 @@
 {{- /* Names of cluster-wide objects hold the namespace where it is not the release's own name. */ -}}
 {{- define "meshsync.clusterName" -}}
 {{- $name := include "meshsync.fullname" . -}}
-{{- if eq $name .Release.Namespace -}}
+{{- /* `helm lint` knows no namespace. */ -}}
+{{- if or (not .Release.Namespace) (eq $name .Release.Namespace) -}}
 {{- $name -}}
 {{- else -}}
 {{- printf "%s-%s" .Release.Namespace $name -}}
@@ -114,6 +115,9 @@ roleRef:
 {{- end -}}
 {{- if and .Values.leaderElection.enabled (eq .Values.mode "meshery") -}}
 {{- fail "leaderElection is of mode meshsync; the command line of the original knows none" -}}
+{{- end -}}
+{{- if and (or .Values.discovery.enabled .Values.events.enabled) (eq .Values.mode "meshery") -}}
+{{- fail "discovery and events are of mode meshsync; the command line of the original knows neither" -}}
 {{- end -}}
 {{- if and .Values.config (eq .Values.mode "meshery") -}}
 {{- fail "config is of mode meshsync; in mode meshery the MeshSync custom resource says what is observed" -}}
