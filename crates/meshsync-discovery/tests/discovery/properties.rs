@@ -1,9 +1,10 @@
 //! Properties that hold for any input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use meshsync_discovery::{
-    Catalog, Delta, GroupVersionDocument, Pattern, RootDocument, Selection, WatchPlan,
+    Catalog, Delta, Depth, GroupVersionDocument, NamespaceSelection, Pattern, Preset, RootDocument,
+    Rule, Selection, TierRule, WatchPlan,
 };
 use meshsync_model::{Resource, ResourceId};
 use proptest::{collection::vec, prelude::*};
@@ -27,6 +28,72 @@ fn server() -> impl Strategy<Value = Vec<String>> {
     )
         .prop_map(|(name, plurals)| format!("{name}: {}", plurals.join(" ")));
     vec(line, 0..6)
+}
+
+/// Rules on the resources of such a server, some of them with conditions on objects.
+fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    let texts = [
+        "as",
+        "*.a.io",
+        "bs.a.io",
+        "v1/Kind",
+        "deployments",
+        "*",
+        "as@team-*",
+        "bs labels=app=web",
+        "* name=tmp-*",
+        "daemonsets.apps fields=metadata.name=x",
+    ];
+    let rule = prop::sample::select(texts.to_vec()).prop_map(|text| text.parse().expect("a rule"));
+    vec(rule, 0..4)
+}
+
+/// What a user may select of it.
+fn selection() -> impl Strategy<Value = Selection> {
+    let tiers = [
+        "as=detail",
+        "*.a.io=presence",
+        "deployments@team-*=detail",
+        "*=presence",
+    ];
+    let tier = prop::sample::select(tiers.to_vec())
+        .prop_map(|text| text.parse::<TierRule>().expect("a rule"));
+    let preset = prop::sample::select(vec![Preset::Presence, Preset::Standard, Preset::Full]);
+    let namespaces = prop::sample::select(vec!["", "default", "team-*"]);
+    (
+        rules(),
+        rules(),
+        rules(),
+        vec(tier, 0..3),
+        preset,
+        namespaces,
+    )
+        .prop_map(
+            |(include, exclude, also, tiers, preset, namespace)| Selection {
+                include,
+                exclude,
+                also,
+                namespaces: NamespaceSelection::only((!namespace.is_empty()).then_some(namespace))
+                    .expect("a namespace"),
+                depth: Depth {
+                    preset,
+                    rules: tiers,
+                    ..Depth::default()
+                },
+                ..Selection::default()
+            },
+        )
+}
+
+/// The ids of what a delta touches.
+fn touched(delta: &Delta) -> BTreeSet<ResourceId> {
+    let single = delta.start.iter().chain(&delta.stop);
+    let single = single.map(Resource::id);
+    let restarted = delta.restart.iter().map(|(old, _)| old.id());
+    let all: Vec<_> = single.chain(restarted).collect();
+    let set: BTreeSet<_> = all.iter().cloned().collect();
+    assert_eq!(set.len(), all.len(), "touched twice: {all:?}");
+    set
 }
 
 /// The server's answer where the lines that `away` marks are unavailable.
@@ -80,6 +147,61 @@ proptest! {
         let (old, new) = (WatchPlan::new(&old, &selection), WatchPlan::new(&new, &selection));
         prop_assert_eq!(apply(&old, old.delta(&new)), names(&new));
         prop_assert!(new.delta(&new).is_empty());
+    }
+
+    /// From any server and selection to any other.
+    #[test]
+    fn a_delta_between_selections_gives_the_new_plan_and_touches_only_what_differs(
+        servers in (server(), server()), same_server in any::<bool>(),
+        selections in (selection(), selection()), same_selection in any::<bool>(),
+    ) {
+        let before = Catalog::update(None, round(&servers.0.join("\n")));
+        let after = if same_server {
+            before.clone()
+        } else {
+            Catalog::update(Some(&before), round(&servers.1.join("\n")))
+        };
+        let of_new = if same_selection { &selections.0 } else { &selections.1 };
+        let a = WatchPlan::new(&before, &selections.0);
+        let b = WatchPlan::new(&after, of_new);
+        let delta = a.delta(&b);
+        let differs = |id: &ResourceId| a.find(id) != b.find(id);
+        let ids = a.resources().chain(b.resources()).map(Resource::id);
+        let different: BTreeSet<ResourceId> = ids.filter(differs).collect();
+        prop_assert_eq!(touched(&delta), different);
+        prop_assert_eq!(apply(&a, delta), names(&b));
+    }
+
+    /// A rule more that names one resource changes neither whether any other is observed, nor how.
+    #[test]
+    fn a_rule_about_one_resource_touches_no_other(
+        server in server(), selection in selection(), which in any::<prop::sample::Index>(),
+        excluded in any::<bool>(),
+    ) {
+        let catalog = Catalog::update(None, round(&server.join("\n")));
+        let before = WatchPlan::new(&catalog, &selection);
+        // Of a pair of groups that serve the same objects one stands in for the other.
+        let is_alone = |resource: &&Resource| !["apps", "extensions"].contains(&&*resource.gvk.group);
+        let all: Vec<&Resource> = before.resources().filter(is_alone).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let one = which.get(&all);
+        let name = format!("{}.{}.{}", one.plural, one.gvk.version, one.gvk.group);
+        let one = one.id();
+        let mut next = selection.clone();
+        if excluded {
+            next.exclude.push(name.parse().expect("a rule"));
+        } else {
+            next.depth.rules.insert(0, format!("{name}=presence").parse().expect("a rule"));
+        }
+        let after = WatchPlan::new(&catalog, &next);
+        let others: BTreeSet<ResourceId> = touched(&before.delta(&after));
+        prop_assert!(others.iter().all(|id| *id == one), "{:?} beside {}", others, one);
+        prop_assert_eq!(others.contains(&one), excluded);
+        for resource in all.iter().filter(|resource| resource.id() != one) {
+            prop_assert_eq!(selection.view(resource), next.view(resource), "{}", resource);
+        }
     }
 
     #[test]
