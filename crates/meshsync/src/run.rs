@@ -20,7 +20,7 @@ use futures::future::BoxFuture;
 use meshsync_broker::{SinkError, Wire, run_sink};
 use meshsync_informer::source::{Cluster, Intake, Source, SourceError, SourceErrorKind};
 use meshsync_informer::{
-    ConfigError, Connection, Controlled, Remembered, ScopeError, Traffic, VerifyConfig,
+    ConfigError, Connection, Controlled, Remembered, ScopeError, VerifyConfig,
 };
 use meshsync_model::{ClusterId, Platform, Secrets, error_chain};
 use tokio::sync::oneshot;
