@@ -30,6 +30,12 @@ pub(crate) async fn run(args: RunArgs, log_format: LogFormat) -> Result<(), Fail
     if args.fingerprints || folder.is_some() {
         builder = builder.fingerprints(fingerprint::rule_set(folder)?);
     }
+    if args.helm_releases {
+        builder = builder.helm_releases();
+    }
+    if args.sinks.meshery_fingerprints {
+        builder = builder.fingerprints_in_meshery();
+    }
     builder = election::elect(builder, &args.election, &args.sinks, &file)?;
     let endpoints = settings::endpoints(&args.endpoints, &file);
     let sinks = args.sinks.urls.iter().map(String::as_str);

@@ -145,6 +145,15 @@ impl<D: Deliver> Picture<D> {
         self.ledger.is_empty()
     }
 
+    /// Whether there is an object of that name.
+    pub(crate) fn has_named(&self, namespace: Option<&str>, name: &str) -> bool {
+        self.ledger.has(ObjectRef {
+            namespace,
+            name,
+            uid: "",
+        })
+    }
+
     /// Shows an object to a reader, if it is in just the state that is known.
     pub(crate) fn show(&mut self, object: &Object<'_>, reader: &mut dyn Reader) {
         let r#ref = object.object_ref();

@@ -15,6 +15,12 @@ pub trait Reader: Send {
     /// An object as it is.
     fn object(&mut self, context: &Context<'_>, object: &Object<'_>);
 
+    /// Namespace and name of the one object it wants to see; all of them unless told.
+    /// That one is asked for by name, once.
+    fn only(&self) -> Option<(Option<&str>, &str)> {
+        None
+    }
+
     /// Nothing is shown for a while: whatever waits must be handed on now.
     fn flush(&mut self);
 

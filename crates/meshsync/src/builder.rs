@@ -60,6 +60,8 @@ pub struct Builder {
     pub(crate) watch_list: bool,
     pub(crate) rules: Vec<Rule>,
     pub(crate) fingerprint_listener: Option<Listener>,
+    pub(crate) tell_meshery: bool,
+    pub(crate) helm_releases: bool,
     pub(crate) timing: Timing,
     pub(crate) pace: Pace,
     pub(crate) verify_interval: Option<Duration>,
@@ -146,6 +148,8 @@ impl Default for Builder {
             watch_list: true,
             rules: Vec::new(),
             fingerprint_listener: None,
+            tell_meshery: false,
+            helm_releases: false,
             timing: Timing::default(),
             pace: Pace::default(),
             verify_interval: None,
@@ -317,6 +321,25 @@ impl Builder {
         self
     }
 
+    /// Lets Meshery's messages say what [`fingerprints`](Self::fingerprints) tell: under
+    /// `component_metadata.fingerprints` of the root object of each instance, in every
+    /// message about it. When that changes, the object is read once more and told again.
+    /// Default: messages are what they are without fingerprints.
+    #[must_use]
+    pub fn fingerprints_in_meshery(mut self) -> Self {
+        self.tell_meshery = true;
+        self
+    }
+
+    /// Lets [`fingerprints`](Self::fingerprints) read Helm's records of releases, which are
+    /// Secrets: the chart's name, its version and that of the application, and nothing
+    /// else. Default: no Secret is read for them.
+    #[must_use]
+    pub fn helm_releases(mut self) -> Self {
+        self.helm_releases = true;
+        self
+    }
+
     /// Calls `listener` when a fingerprint appears, changes or goes. It must not
     /// block: verdicts wait for it.
     #[must_use]
@@ -440,7 +463,14 @@ impl Builder {
             None
         } else {
             let catalog = Catalog::compile(self.rules.clone())?;
-            Some(Arc::new(Fingerprints::new(Arc::new(catalog))))
+            let mut prints = Fingerprints::new(Arc::new(catalog));
+            if self.tell_meshery {
+                prints = prints.told_to_meshery();
+            }
+            if self.helm_releases {
+                prints = prints.with_releases();
+            }
+            Some(Arc::new(prints))
         };
         let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
         let (control, controlled) = Control::new(self.selection.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use meshsync_broker::{Novelty, Offer, Offered, Outlet, Received, Wire};
 use meshsync_informer::{Deliver, SinkSet};
-use meshsync_model::wire::meshery::{Encoder, Fidelity};
+use meshsync_model::wire::meshery::{Encoder, Extra, Fidelity};
 use meshsync_model::wire::record;
 use meshsync_model::{
     Change, ContentHash, Context, Deleted, Object, ObjectKey, ObjectRef, Resource, ResourceId,
@@ -52,6 +52,12 @@ impl Dispatcher {
     /// Lets what is installed be told from the objects that pass.
     pub(crate) fn watched_by(mut self, prints: Option<Watcher>) -> Self {
         self.prints = prints;
+        self
+    }
+
+    /// Lets somebody add to what Meshery is told.
+    pub(crate) fn with_extra(mut self, extra: Option<Arc<dyn Extra>>) -> Self {
+        self.meshery = self.meshery.with_extra(extra);
         self
     }
 

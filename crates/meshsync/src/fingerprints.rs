@@ -5,6 +5,7 @@
 //! second, and tells sinks what changed.
 
 mod deep;
+mod meshery;
 mod tell;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,10 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use meshsync_broker::BoxFuture;
 use meshsync_fingerprint::{Catalog, CatalogError, Engine, Evidence, Rule, Scout, Verdict};
 use meshsync_informer::Reader;
+use meshsync_model::wire::meshery::Extra;
 use meshsync_model::{ContentHash, Context, EventType, Object, ObjectRef, Resource};
 use tokio::sync::Notify;
 
 pub(crate) use self::deep::Deep;
+pub(crate) use self::meshery::{Revisits, Roots};
 pub(crate) use self::tell::{Ears, Listener, tell};
 
 /// A fingerprint that appeared, changed or went.
@@ -39,6 +42,10 @@ pub(crate) struct Fingerprints {
     layers: Mutex<Layers>,
     /// What the rules are called that it was last asked of.
     version: Mutex<Option<(Arc<Catalog>, String)>>,
+    /// What Meshery's messages say of them, where that is wanted.
+    roots: Option<Arc<Roots>>,
+    /// Whether Helm's records of releases are looked at.
+    releases: bool,
 }
 
 /// Where rules come from. Those that were given take the place of others of the
@@ -83,14 +90,37 @@ impl Fingerprints {
             generation: AtomicU64::new(0),
             changed: Notify::new(),
             version: Mutex::default(),
+            roots: None,
+            releases: false,
         }
+    }
+
+    /// Looks at Helm's records of releases, too.
+    pub(crate) fn with_releases(mut self) -> Self {
+        self.releases = true;
+        self
+    }
+
+    /// Lets Meshery's messages say what is installed.
+    pub(crate) fn told_to_meshery(mut self) -> Self {
+        self.roots = Some(Arc::default());
+        self
+    }
+
+    pub(crate) fn roots(&self) -> Option<Arc<Roots>> {
+        self.roots.clone()
+    }
+
+    /// What else belongs into Meshery's messages.
+    pub(crate) fn extra(&self) -> Option<Arc<dyn Extra>> {
+        Some(self.roots()? as Arc<dyn Extra>)
     }
 
     pub(crate) fn watcher(self: &Arc<Self>) -> Watcher {
         let state = self.lock();
         Watcher {
-            scout: Scout::new(Arc::clone(state.engine.catalog())),
-            next: state.next_scout(),
+            scout: self.scout(state.engine.catalog()),
+            next: self.next_scout(&state),
             generation: self.generation.load(Ordering::Acquire),
             shared: Arc::clone(self),
         }
@@ -182,6 +212,21 @@ impl Fingerprints {
         }))
     }
 
+    fn scout(&self, catalog: &Arc<Catalog>) -> Scout {
+        let scout = Scout::new(Arc::clone(catalog));
+        if self.releases {
+            scout.with_releases()
+        } else {
+            scout
+        }
+    }
+
+    /// A scout for the rules to come.
+    fn next_scout(&self, state: &State) -> Option<Scout> {
+        let (_, next) = state.next.as_ref()?;
+        Some(self.scout(next.catalog()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,11 +243,6 @@ fn layered(own: &Arc<Catalog>, given: &[Rule]) -> Result<Arc<Catalog>, CatalogEr
 }
 
 impl State {
-    fn next_scout(&self) -> Option<Scout> {
-        let (_, next) = self.next.as_ref()?;
-        Some(Scout::new(Arc::clone(next.catalog())))
-    }
-
     fn remove(&mut self, context: &Context<'_>, object: ObjectRef<'_>) -> bool {
         let gvk = &context.resource.gvk;
         let (namespace, name) = (object.namespace, object.name);
@@ -217,7 +257,7 @@ impl Watcher {
     /// Takes an object's state.
     pub(crate) fn see(&mut self, context: &Context<'_>, object: &Object<'_>) {
         let gvk = &context.resource.gvk;
-        if !Scout::cares(&gvk.group, &gvk.kind) {
+        if !self.scout.cares(&gvk.group, &gvk.kind) {
             return;
         }
         let evidence = self.scout.look(&gvk.group, &gvk.kind, object);
@@ -229,8 +269,8 @@ impl Watcher {
         let mut state = shared.lock();
         if self.generation != shared.generation.load(Ordering::Acquire) {
             // Other rules since: look again, with theirs.
-            self.scout = Scout::new(Arc::clone(state.engine.catalog()));
-            self.next = state.next_scout();
+            self.scout = shared.scout(state.engine.catalog());
+            self.next = shared.next_scout(&state);
             self.generation = shared.generation.load(Ordering::Acquire);
             drop(state);
             return self.see(context, object);
@@ -247,7 +287,7 @@ impl Watcher {
     /// Takes the news that an object is gone.
     pub(crate) fn gone(&mut self, context: &Context<'_>, object: ObjectRef<'_>) {
         let gvk = &context.resource.gvk;
-        if Scout::cares(&gvk.group, &gvk.kind) && self.shared.lock().remove(context, object) {
+        if self.scout.cares(&gvk.group, &gvk.kind) && self.shared.lock().remove(context, object) {
             self.shared.changed.notify_one();
         }
     }
@@ -292,13 +332,15 @@ impl Change {
 
     /// A reader of a resource's objects; none for one that no rule looks at.
     pub(crate) fn reader(&self, resource: &Resource) -> Option<Box<dyn Reader>> {
-        Scout::cares(&resource.gvk.group, &resource.gvk.kind).then(|| {
-            let scout = Scout::new(Arc::clone(&self.0.catalog));
-            Box::new(Rereader {
-                change: self.clone(),
-                scout,
-            }) as Box<dyn Reader>
-        })
+        let scout = self.0.shared.scout(&self.0.catalog);
+        scout
+            .cares(&resource.gvk.group, &resource.gvk.kind)
+            .then(|| {
+                Box::new(Rereader {
+                    change: self.clone(),
+                    scout,
+                }) as Box<dyn Reader>
+            })
     }
 }
 

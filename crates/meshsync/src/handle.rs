@@ -84,6 +84,10 @@ impl Handle {
         &self.layers
     }
 
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
     pub(crate) fn monitor(&self) -> &Monitor {
         &self.monitor
     }
@@ -213,12 +217,15 @@ impl Handle {
             .collect();
         let (alive, ended) = mpsc::channel(1);
         let (secrets, fidelity, form) = (self.secrets, self.fidelity, form.clone());
+        let prints = self.monitor.fingerprint_engine();
+        let extra = prints.and_then(|prints| prints.extra());
         self.control.read(move |resource| {
             let outlets = outlets.clone();
             if outlets.is_empty() {
                 return None;
             }
-            let replay = Replay::new(resource, outlets, &form, (fidelity, secrets), alive.clone());
+            let replay = Replay::new(resource, outlets, &form, (fidelity, secrets), alive.clone())
+                .with_extra(extra.clone());
             Some(Box::new(replay))
         })?;
         Ok(Replaying(ended))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use meshsync_broker::{BoxFuture, Outlet};
 use meshsync_informer::Reader;
-use meshsync_model::wire::meshery::{CORE_SUBJECT, Encoder, Fidelity};
+use meshsync_model::wire::meshery::{CORE_SUBJECT, Encoder, Extra, Fidelity};
 use meshsync_model::{Change, Context, Object, ObjectKey, Resource, Secrets};
 use tokio::sync::mpsc;
 
@@ -73,6 +73,12 @@ impl Replay {
             scratch: Vec::new(),
             _alive: alive,
         }
+    }
+
+    /// Lets somebody add to what is sent.
+    pub(crate) fn with_extra(mut self, extra: Option<Arc<dyn Extra>>) -> Self {
+        self.encoder = self.encoder.with_extra(extra);
+        self
     }
 }
 

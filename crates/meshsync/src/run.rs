@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authors::Authors;
 use crate::builder::{BuildError, Builder};
 use crate::dispatch::Dispatcher;
-use crate::fingerprints::{self, Deep, Ears, Fingerprints};
+use crate::fingerprints::{self, Deep, Ears, Fingerprints, Revisits};
 use crate::full_sync;
 use crate::handle::Handle;
 use crate::kube_events::EventWriter;
@@ -423,7 +423,15 @@ async fn observe(
         let prints = monitor.fingerprint_engine();
         let (board, outlets) = (Arc::clone(monitor.board()), monitor.outlets());
         let (scope, planned) = (lane.scope.clone(), planned.clone());
+        let revisits = prints.as_ref().and_then(|prints| {
+            let meshery = outlets.iter().filter(|it| it.wire() == Wire::Meshery);
+            let meshery = meshery.map(Arc::clone).collect();
+            let form = (builder.fidelity, builder.secrets);
+            let control = handle.control().clone();
+            Some(Revisits::new(prints.roots()?, control, meshery, form))
+        });
         let ears = Ears {
+            revisits,
             listener: builder.fingerprint_listener.take(),
             deep: Deep::new(builder.deep_hold),
             composer: composer.clone(),
@@ -442,7 +450,10 @@ async fn observe(
     let watching = prints.clone();
     let deliver = move || {
         let watcher = watching.as_ref().map(Fingerprints::watcher);
-        Dispatcher::new(Arc::clone(&outlets), secrets, fidelity).watched_by(watcher)
+        let extra = watching.as_ref().and_then(|prints| prints.extra());
+        Dispatcher::new(Arc::clone(&outlets), secrets, fidelity)
+            .watched_by(watcher)
+            .with_extra(extra)
     };
     let board = Arc::clone(monitor.board());
     let intake = Intake::new(lane.scope, board, deliver, lane.controlled, halt.clone())

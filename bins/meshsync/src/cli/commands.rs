@@ -59,6 +59,10 @@ pub(crate) struct FingerprintArgs {
     /// Take the rules of this folder too; they replace others of the same id
     #[arg(long, value_name = "DIR")]
     pub(crate) rules: Option<PathBuf>,
+    /// Read Helm's records of releases as well, which are Secrets: the chart's name and its versions,
+    /// and nothing else of them
+    #[arg(long)]
+    pub(crate) helm_releases: bool,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
 }
@@ -213,6 +217,10 @@ pub(crate) struct RunArgs {
     /// like others, and a part of /status
     #[arg(long)]
     pub(crate) fingerprints: bool,
+    /// Read Helm's records of releases as well, which are Secrets, with --fingerprints: the chart's
+    /// name and its versions, and nothing else of them
+    #[arg(long)]
+    pub(crate) helm_releases: bool,
     /// Observe the custom resources of a product whole for so long after it was last found to be
     /// installed [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]

@@ -85,6 +85,10 @@ pub(crate) struct SinkArgs {
     /// Take rules for fingerprints from whoever sends them over the broker; with --fingerprints
     #[arg(long)]
     pub(crate) accept_rules: bool,
+    /// Say in Meshery's messages, too, what is installed: in `component_metadata.fingerprints` of
+    /// each instance's root object; with --fingerprints
+    #[arg(long)]
+    pub(crate) meshery_fingerprints: bool,
     /// Give them only of pods in this namespace (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) interactive_namespaces: Vec<String>,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meshsync::model::Index;
+use meshsync::model::{Index, Secrets};
 use meshsync::{Batch, BoxFuture, Endpoints, EventType, Published, Sink, SinkError, Wire};
 use meshsync_fingerprint::Engine;
 
@@ -11,7 +11,11 @@ use crate::failure::Failure;
 use crate::{config, pipeline, settings, signals};
 
 /// Gives the engine everything a cluster has.
-pub(super) async fn observe(engine: Engine, args: &ClusterArgs) -> Result<Engine, Failure> {
+pub(super) async fn observe(
+    engine: Engine,
+    args: &ClusterArgs,
+    secrets: Secrets,
+) -> Result<Engine, Failure> {
     let stop = signals::stop_token(None)?;
     let engine = Arc::new(Mutex::new(Some(engine)));
     let sink = EngineSink {
@@ -19,6 +23,7 @@ pub(super) async fn observe(engine: Engine, args: &ClusterArgs) -> Result<Engine
         index: Index::new(),
     };
     let meshsync = settings::cluster(args, &config::read(None)?)?
+        .secrets(secrets)
         .sink(sink)
         .build()
         .map_err(Failure::configuration)?;

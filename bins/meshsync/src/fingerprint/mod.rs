@@ -8,6 +8,7 @@ mod rules;
 
 use std::sync::Arc;
 
+use meshsync::model::Secrets;
 use meshsync_fingerprint::{Engine, State};
 
 pub(crate) use self::reload::follow;
@@ -31,8 +32,14 @@ pub(crate) async fn fingerprint(
         )));
     }
     let mut engine = Engine::new(catalog);
+    let mut secrets = Secrets::Redacted;
+    if args.helm_releases {
+        engine = engine.with_releases();
+        // They stay in this process, and what is read of them is the chart.
+        secrets = Secrets::Plain;
+    }
     if args.files.is_empty() {
-        engine = live::observe(engine, &args.cluster).await?;
+        engine = live::observe(engine, &args.cluster, secrets).await?;
     } else {
         input::read(&mut engine, &args.files)?;
     }

@@ -27,6 +27,7 @@ pub(super) struct Flags {
     pub(super) interactive: bool,
     pub(super) interactive_namespaces: String,
     pub(super) accept_rules: bool,
+    pub(super) meshery_fingerprints: bool,
     pub(super) replies: Vec<SubjectPattern>,
     pub(super) leader_elect: LeaderElect,
     pub(super) leader_lease: Option<Duration>,
@@ -54,6 +55,7 @@ impl Default for Flags {
             interactive: true,
             interactive_namespaces: String::new(),
             accept_rules: false,
+            meshery_fingerprints: false,
             replies: Vec::new(),
             leader_elect: LeaderElect::Off,
             leader_lease: None,
@@ -87,7 +89,7 @@ const ORIGINAL: [&str; 6] = [
 /// Ours, each of which a variable gives as well: `MESHSYNC_STATE_DIR` for `state-dir`.
 /// The operator writes the command of its Deployment, and the Server the arguments;
 /// variables of other names both leave alone.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "accept-rules",
     "admin-addr",
     "cluster-id",
@@ -98,6 +100,7 @@ const OURS: [&str; 16] = [
     "leader-lease",
     "log-format",
     "managed",
+    "meshery-fingerprints",
     "meshery-wire",
     "probes-addr",
     "reply-subjects",
@@ -144,7 +147,9 @@ pub(super) fn parse(
         }
         let value = match (name, value) {
             // Those that need no value.
-            ("enable-interactive" | "accept-rules", None) => "true".to_owned(),
+            ("enable-interactive" | "accept-rules" | "meshery-fingerprints", None) => {
+                "true".to_owned()
+            }
             (_, Some(value)) => value.to_owned(),
             (name, None) => match Flags::has(name).then(|| args.next()) {
                 Some(Some(value)) => value,
@@ -245,6 +250,7 @@ impl Flags {
             }
             "enable-interactive" => boolean(value).map(|on| self.interactive = on),
             "accept-rules" => boolean(value).map(|on| self.accept_rules = on),
+            "meshery-fingerprints" => boolean(value).map(|on| self.meshery_fingerprints = on),
             "interactive-namespaces" => put(&mut self.interactive_namespaces, value),
             "reply-subjects" => list(value)
                 .map(|text| text.parse::<SubjectPattern>())

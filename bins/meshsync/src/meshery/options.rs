@@ -67,7 +67,10 @@ pub(super) fn pipeline(flags: &Flags) -> Result<MeshSync, Failure> {
     if let Some(interval) = flags.verify_interval {
         builder = builder.verify_interval(interval);
     }
-    if flags.accept_rules {
+    if flags.meshery_fingerprints {
+        builder = builder.fingerprints_in_meshery();
+    }
+    if flags.accept_rules || flags.meshery_fingerprints {
         builder = builder.fingerprints(fingerprint::rule_set(None)?);
     }
     if variable(CONTENT_DEDUP).is_some() {

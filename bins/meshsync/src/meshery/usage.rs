@@ -28,6 +28,11 @@ const FLAGS: &[(&str, &str, &str)] = &[
         "tell products apart, also by rules that are sent over the broker (default false)",
     ),
     (
+        "meshery-fingerprints",
+        "",
+        "tell products apart, and say in messages of their root objects what they are (default false)",
+    ),
+    (
         "enable-interactive",
         "",
         "give logs and shells to whoever asks over the broker (default true)",

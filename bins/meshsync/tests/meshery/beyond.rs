@@ -5,7 +5,7 @@ use meshsync_sim::{Generate, Sim};
 use meshsync_testkit::{NatsServer, eventually};
 use serde_json::{Value, json};
 
-use crate::server::{Server, by_default};
+use crate::server::{Database, Server, by_default};
 use crate::support::{DEADLINE, TOKEN, World, config_map, definition};
 
 /// N7, D24: deleted while nobody ran; told once, with a folder to remember in.
@@ -417,5 +417,95 @@ async fn rules_are_taken_over_the_broker_where_that_is_switched_on() {
     sees_it(true).await;
     ask(json!({})).await;
     sees_it(false).await;
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+/// What is installed is said of root objects alone, where that is switched on.
+#[tokio::test(flavor = "multi_thread")]
+async fn fingerprints_are_told_in_root_objects_where_that_is_switched_on() {
+    let Some(world) = World::start(60).await else {
+        return;
+    };
+    let prometheus = |tag: &str| {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "prometheus-server", "namespace": "default"},
+            "spec": {"template": {"spec": {"containers": [{
+                "name": "prometheus-server", "image": format!("quay.io/prometheus/prometheus:{tag}"),
+                "args": ["--config.file=/etc/p.yml", "--storage.tsdb.path=/data"],
+            }]}}},
+        })
+    };
+    world.apply(prometheus("v2.53.1"));
+    world.apply(json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "prometheus-server", "namespace": "default"},
+        "spec": {"ports": [{"name": "web", "port": 9090}]},
+    }));
+    let says = |row: &Value| row["component_metadata"]["fingerprints"].clone();
+    let root = |database: &Database| {
+        let mut rows = database.rows.values();
+        let root = rows.find(|row| {
+            row["kind"] == "Deployment" && row["metadata"]["name"] == "prometheus-server"
+        });
+        root.cloned().unwrap_or_default()
+    };
+
+    let server = Server::connect(&world).await;
+    let agent = world.run(&[]);
+    agent.synced().await;
+    server
+        .sees("the Deployment", |database| {
+            root(database)["kind"] == "Deployment"
+        })
+        .await;
+    assert!(server.take(|database| root(database)["component_metadata"].is_null()));
+    assert_eq!(agent.stop().await, Some(0));
+
+    let agent = world.run(&["--meshery-fingerprints"]);
+    agent.synced().await;
+    server
+        .sees("what is installed", |database| {
+            says(&root(database))[0]["version"] == "2.53.1"
+        })
+        .await;
+    let found = server.take(|database| says(&root(database)));
+    assert_eq!(found[0]["product"], "prometheus");
+    assert_eq!(found[0]["state"], "identified");
+    let others = server.take(|database| {
+        let rows = database.rows.values().filter(|row| {
+            let said = says(row);
+            let said = said.as_array().into_iter().flatten();
+            said.into_iter()
+                .any(|one| one["instance"] == "prometheus-server")
+        });
+        rows.count()
+    });
+    assert_eq!(others, 1, "no object but the root says so");
+
+    // Another version, and the answer to whoever asks for everything.
+    world.apply(prometheus("v2.54.0"));
+    server
+        .sees("another version", |database| {
+            says(&root(database))[0]["version"] == "2.54.0"
+        })
+        .await;
+    server.take(|database| database.rows.clear());
+    server.ask_for_store().await;
+    server
+        .sees("it is in the store", |database| {
+            says(&root(database))[0]["version"] == "2.54.0"
+        })
+        .await;
+
+    // Nothing that is known any more: the object is told once more, without.
+    let mut other = prometheus("v1");
+    other["spec"]["template"]["spec"]["containers"] = json!([{"name": "a", "image": "app:1"}]);
+    world.apply(other);
+    server
+        .sees("it is said no more", |database| {
+            root(database)["component_metadata"].is_null()
+        })
+        .await;
     assert_eq!(agent.stop().await, Some(0));
 }

@@ -392,6 +392,7 @@ impl Compiler {
         let lists = [
             (&block.names, F::Name, K::Name, 3),
             (&block.charts, F::Chart, K::Label, 5),
+            (&block.charts, F::ReleaseChart, K::Release, 5),
             (&block.packages, F::Package, K::Package, 6),
             (&block.crds, F::Crd, K::Crd, 3),
             (&block.crd_groups, F::CrdGroup, K::Crd, 2),

@@ -91,6 +91,8 @@ pub(crate) enum Feature {
     Annotation,
     AnnotationKey,
     Chart,
+    /// The same in the record of a release.
+    ReleaseChart,
     Package,
     Crd,
     CrdGroup,

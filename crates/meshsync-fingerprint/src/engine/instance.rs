@@ -7,7 +7,7 @@ use meshsync_model::Object;
 use super::record::{Claim, ObjectId, Record, Standing};
 use super::resolve::is_anchored;
 use super::scan::Controller;
-use super::stated::sources;
+use super::stated::source;
 use super::subject::Subject;
 use super::verdict::{
     ComponentSeen, Proof, ProxySeen, Seen, SourceSeen, State, Verdict, VersionStatus, Versions,
@@ -450,7 +450,6 @@ pub(crate) fn sort_proofs(all: &mut Vec<Proof>) {
 }
 
 fn versions(rule: &Rule, group: &[Known<'_>]) -> Versions {
-    let listed = sources(rule);
     let collect = |of: VersionOf| {
         let mut found: Vec<(u8, SourceSeen)> = Vec::new();
         for known in group
@@ -458,10 +457,7 @@ fn versions(rule: &Rule, group: &[Known<'_>]) -> Versions {
             .filter(|known| known.claim.standing != Standing::Proxy)
         {
             for (at, value) in &known.claim.stated {
-                let Some(source) = listed
-                    .get(usize::from(*at))
-                    .filter(|source| source.of == of)
-                else {
+                let Some(source) = source(rule, *at).filter(|source| source.of == of) else {
                     continue;
                 };
                 let from = serde_json::to_value(source.from).unwrap_or_default();

@@ -42,6 +42,13 @@ impl Engine {
         }
     }
 
+    /// Looks at Helm's records of releases too; see [`Scout::with_releases`].
+    #[must_use]
+    pub fn with_releases(mut self) -> Self {
+        self.scout = self.scout.with_releases();
+        self
+    }
+
     /// The rules it uses.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
@@ -76,7 +83,7 @@ impl Engine {
     /// with it.
     pub fn remove(&mut self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> bool {
         !self.objects.is_empty()
-            && Subject::of(group, kind).is_some()
+            && (Subject::of(group, kind).is_some() || (group.is_empty() && kind == "Secret"))
             && self.forget(&ObjectId::new(group, kind, namespace, name))
     }
 

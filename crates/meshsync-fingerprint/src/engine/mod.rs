@@ -1,5 +1,6 @@
 //! From objects to verdicts.
 
+mod helm;
 mod instance;
 mod json;
 mod ledger;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use meshsync_model::Object;
 use meshsync_model::text::{ElementIter, JsonStr, member_of};
 
+use super::helm::Release;
 use super::pod::{Container, Pairs, PodSpec, Port, Template};
 use super::subject::Subject;
 use crate::catalog::{Catalog, Feature, Posting};
@@ -37,6 +38,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) template_annotations: Pairs<'a>,
     /// Namespaces and names of the Services that webhooks call.
     pub(crate) services: Vec<String>,
+    /// What Helm keeps of a release.
+    pub(crate) release: Option<Release>,
 }
 
 /// Looks keys up and keeps what they lead to; reused from object to object.
@@ -132,6 +135,13 @@ impl Scan<'_, '_> {
                 }
             }
             Subject::ConfigMap => {}
+            Subject::Release => {
+                reading.release = Release::read(object);
+                if let Some(release) = &reading.release {
+                    let shown = format!("{} {}", release.chart, release.version);
+                    self.look(Feature::ReleaseChart, &release.chart, &shown);
+                }
+            }
         }
         reading
     }

@@ -17,6 +17,7 @@ use crate::catalog::{Catalog, TOP};
 pub struct Scout {
     catalog: Arc<Catalog>,
     scanner: Scanner,
+    releases: bool,
 }
 
 /// What an object says about products.
@@ -32,17 +33,33 @@ impl Scout {
         Self {
             catalog,
             scanner: Scanner::default(),
+            releases: false,
         }
     }
 
+    /// Looks at Helm's records of releases too: at Secrets of type
+    /// `helm.sh/release.v1`, of which nothing is kept but the chart's name and versions.
+    #[must_use]
+    pub fn with_releases(mut self) -> Self {
+        self.releases = true;
+        self
+    }
+
     /// Whether objects of that kind are looked at: all others say nothing.
-    pub fn cares(group: &str, kind: &str) -> bool {
-        Subject::of(group, kind).is_some()
+    pub fn cares(&self, group: &str, kind: &str) -> bool {
+        self.subject(group, kind).is_some()
+    }
+
+    fn subject(&self, group: &str, kind: &str) -> Option<Subject> {
+        match (group, kind) {
+            ("", "Secret") => self.releases.then_some(Subject::Release),
+            _ => Subject::of(group, kind),
+        }
     }
 
     /// What an object says; `None` for most.
     pub fn look(&mut self, group: &str, kind: &str, object: &Object<'_>) -> Option<Evidence> {
-        let subject = Subject::of(group, kind)?;
+        let subject = self.subject(group, kind)?;
         if is_test(object) {
             return None;
         }
@@ -96,7 +113,10 @@ impl Scout {
         claims.sort_by_key(|claim| (claim.rule, claim.standing));
         let record = Record {
             uid: object.uid().into(),
-            release: instance::release(subject, kind, object, owner.as_ref()).into(),
+            release: match &reading.release {
+                Some(release) => release.name.as_str().into(),
+                None => instance::release(subject, kind, object, owner.as_ref()).into(),
+            },
             services: reading.services,
             claims,
         };

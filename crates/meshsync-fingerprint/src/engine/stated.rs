@@ -40,6 +40,21 @@ pub(crate) fn sources(rule: &Rule) -> &[VersionSource] {
     }
 }
 
+/// The number of the source that each rule has last: what the chart of a release says.
+pub(crate) const RELEASE_SOURCE: u8 = u8::MAX;
+
+/// A source by its number.
+pub(crate) fn source(rule: &Rule, at: u8) -> Option<&VersionSource> {
+    static RELEASE: OnceLock<VersionSource> = OnceLock::new();
+    if at == RELEASE_SOURCE {
+        return Some(RELEASE.get_or_init(|| VersionSource {
+            from: VersionFrom::AppVersion,
+            ..VersionSource::default()
+        }));
+    }
+    sources(rule).get(usize::from(at))
+}
+
 /// What is known of the object at hand.
 pub(crate) struct View<'v, 'a> {
     pub(crate) subject: Subject,
@@ -63,6 +78,16 @@ pub(crate) fn fill(catalog: &Catalog, claim: &mut Claim, view: &View<'_, '_>) {
         {
             claim.stated.push((at, value));
         }
+    }
+    if let Some(release) = &view.reading.release
+        && !release.app_version.is_empty()
+        && sources(rule)
+            .iter()
+            .all(|source| source.from != VersionFrom::AppVersion)
+    {
+        claim
+            .stated
+            .push((RELEASE_SOURCE, release.app_version.clone()));
     }
     for (at, fact) in rule.config.iter().enumerate() {
         let Ok(at) = u8::try_from(at) else { break };
@@ -140,6 +165,8 @@ fn stated(
             let chart = label(view, "helm.sh/chart").or_else(|| label(view, "chart"))?;
             chart_version(&chart).map(str::to_owned)
         }
+        VersionFrom::Chart => Some(view.reading.release.as_ref()?.version.clone()),
+        VersionFrom::AppVersion => Some(view.reading.release.as_ref()?.app_version.clone()),
         VersionFrom::CrdLabel if view.subject == Subject::Crd && named => label(view, key),
         VersionFrom::CrdAnnotation if view.subject == Subject::Crd && named => {
             annotation(view, key)

@@ -18,6 +18,8 @@ pub(crate) enum Subject {
     CsiDriver,
     Csv,
     ConfigMap,
+    /// A Secret in which Helm keeps a release.
+    Release,
     /// An object of a group that is not built in.
     Custom,
 }

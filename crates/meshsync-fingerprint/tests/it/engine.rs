@@ -299,3 +299,64 @@ fn a_bundle_is_told_by_what_it_contains() {
     assert_eq!(stack.state, State::Identified);
     assert_eq!(stack.version, None);
 }
+
+/// A Secret as Helm keeps a release in.
+fn release(status: &str, chart: &str, app_version: &str) -> serde_json::Value {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use std::io::Write as _;
+
+    let record = json!({
+        "name": "blue", "info": {"notes": "{\"chart\": \"no\"}"},
+        "chart": {"metadata": {"name": chart, "version": "4.5.6", "appVersion": app_version},
+            "templates": [{"data": "x"}], "values": {"password": "hunter2"}},
+        "config": {"password": "hunter2"}, "manifest": "kind: Pod",
+    });
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed
+        .write_all(record.to_string().as_bytes())
+        .expect("memory takes it");
+    let packed = STANDARD.encode(packed.finish().expect("memory takes it"));
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+        "metadata": {"name": format!("sh.helm.release.v1.blue.{status}"), "namespace": "default",
+            "labels": {"owner": "helm", "name": "blue", "status": status}},
+        "data": {"release": STANDARD.encode(packed)},
+    })
+}
+
+#[test]
+fn helms_record_of_a_release_is_evidence_where_that_is_wanted() {
+    let rule = "anchors: [{images: [acme/store]}]\nsupports: [{charts: [store]}]";
+    let catalog = catalog(&[("store", rule)]);
+    let mut store = deployment("blue", "acme/store@sha256:00");
+    store["metadata"]["annotations"] = json!({"meta.helm.sh/release-name": "blue"});
+    let objects = [
+        store,
+        release("superseded", "store", "1.0.0"),
+        release("deployed", "store", "1.2.3"),
+        release("deployed-elsewhere", "other", "9.9.9"),
+    ];
+    let mut off = Engine::new(Arc::clone(&catalog));
+    feed(&mut off, &objects);
+    assert_eq!(off.verdicts()[0].state, State::Probable);
+    assert_eq!(off.verdicts()[0].version, None);
+
+    let mut on = Engine::new(Arc::clone(&catalog)).with_releases();
+    feed(&mut on, &objects);
+    let verdicts = on.verdicts();
+    assert_eq!(verdicts[0].state, State::Identified);
+    assert_eq!(verdicts[0].version.as_deref(), Some("1.2.3"));
+    let source = &verdicts[0].versions.controller.as_ref().unwrap().sources[0];
+    assert_eq!(source.from, "app-version");
+    let told = serde_json::to_string(&verdicts).unwrap();
+    assert!(
+        told.contains("\"release\"") && !told.contains("hunter2"),
+        "{told}"
+    );
+
+    // The release goes, and what it said with it.
+    let name = "sh.helm.release.v1.blue.deployed";
+    assert!(on.remove("", "Secret", Some("default"), name));
+    assert_eq!(on.verdicts(), off.verdicts());
+}

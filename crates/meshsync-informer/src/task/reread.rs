@@ -12,7 +12,7 @@ use meshsync_model::Index;
 
 use super::chores::Server;
 use crate::api::{RequestError, get};
-use crate::frame::{Frame, ListFramer};
+use crate::frame::{Frame, ListFramer, OBJECT_BYTES_MAX};
 use crate::pace::{Pacer, Pass, rank};
 use crate::picture::Picture;
 use crate::timing::Timing;
@@ -42,6 +42,8 @@ enum State {
 pub(super) struct Page {
     body: Body,
     framer: ListFramer,
+    /// The bytes of the one object that was asked for.
+    one: Option<Vec<u8>>,
     _pass: Option<Pass>,
 }
 
@@ -111,8 +113,16 @@ impl Reread {
                     self.reader = self.waiting.pop_front();
                     self.attempts = 0;
                 }
+                let one = self.only();
                 // Nothing is known, so that nothing could be shown.
-                if picture.is_empty() {
+                if let Some((namespace, name)) = one {
+                    if picture.has_named(namespace.as_deref(), &name) {
+                        let url = server.resource.object_path(namespace.as_deref(), &name);
+                        self.state = self.open_one(server, url);
+                    } else {
+                        self.done();
+                    }
+                } else if picture.is_empty() {
                     self.done();
                 } else {
                     self.state = self.open(server, server.page_url(None, true));
@@ -123,6 +133,14 @@ impl Reread {
                 let Some(reader) = &mut self.reader else {
                     return;
                 };
+                if let Some(one) = &mut page.one {
+                    if one.len() + chunk.len() > OBJECT_BYTES_MAX {
+                        self.broken("the object is too large", server);
+                    } else {
+                        one.extend_from_slice(&chunk);
+                    }
+                    return;
+                }
                 let index = &mut self.index;
                 let pushed = page.framer.push(&chunk, |frame| {
                     if let Frame::Whole(item) = frame
@@ -135,6 +153,15 @@ impl Reread {
                 if let Err(error) = pushed {
                     self.broken(&error.to_string(), server);
                 }
+            }
+            (Turn::PageEnd, State::Reading(Page { one: Some(one), .. })) => {
+                if let Some(reader) = &mut self.reader
+                    && let Ok(object) = self.index.parse(one)
+                {
+                    picture.show(&object, &mut **reader);
+                    reader.flush();
+                }
+                self.done();
             }
             (Turn::PageEnd, State::Reading(page)) => {
                 match std::mem::take(&mut page.framer).finish() {
@@ -155,6 +182,11 @@ impl Reread {
 
     fn broken(&mut self, error: &str, server: &Server) {
         self.attempts += 1;
+        if self.only().is_some() {
+            // Once was promised; what changes later is told by itself.
+            tracing::debug!(resource = %server.resource, error, "an object could not be read again");
+            return self.done();
+        }
         if self.attempts < ATTEMPTS_MAX {
             tracing::debug!(resource = %server.resource, error, "reading again begins anew");
             self.state = self.open(server, server.page_url(None, true));
@@ -172,6 +204,26 @@ impl Reread {
         self.state = State::Idle;
     }
 
+    fn only(&self) -> Option<(Option<String>, String)> {
+        let (namespace, name) = self.reader.as_ref()?.only()?;
+        Some((namespace.map(str::to_owned), name.to_owned()))
+    }
+
+    fn open_one(&self, server: &Server, url: String) -> State {
+        let (client, pacer) = (server.client.clone(), Arc::clone(&self.pacer));
+        let accept = server.accept_watch();
+        State::Opening(Box::pin(async move {
+            pacer.request().await;
+            let response = get(&client, &url, accept, None).await?;
+            Ok(Page {
+                body: response.into_body(),
+                framer: ListFramer::new(),
+                one: Some(Vec::new()),
+                _pass: None,
+            })
+        }))
+    }
+
     fn open(&self, server: &Server, url: String) -> State {
         let (client, pacer) = (server.client.clone(), Arc::clone(&self.pacer));
         let rank = rank(&server.resource, server.tier);
@@ -183,6 +235,7 @@ impl Reread {
             Ok(Page {
                 body: response.into_body(),
                 framer: ListFramer::new(),
+                one: None,
                 _pass: pass,
             })
         }))

@@ -20,7 +20,7 @@ use meshsync_model::{
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Deep, FingerprintChange, Fingerprints};
+use super::{Deep, FingerprintChange, Fingerprints, Revisits};
 use crate::compose::Composer;
 use crate::outlets::Outlets;
 
@@ -48,6 +48,7 @@ pub(crate) async fn tell(
         mut listener,
         mut deep,
         composer,
+        mut revisits,
     } = ears;
     let teller = Teller {
         scope,
@@ -80,6 +81,7 @@ pub(crate) async fn tell(
         if let Some(opened) = deep.see(&verdicts, Instant::now()) {
             composer.open(opened);
         }
+        let more = revisits.as_mut().is_some_and(|it| it.see(&verdicts));
         let mut owed = false;
         for (outlet, told) in &mut told {
             owed |= !teller.offer(outlet, told, &wanted);
@@ -96,6 +98,7 @@ pub(crate) async fn tell(
         tokio::select! {
             () = prints.changed.notified() => {}
             () = room => {}
+            () = std::future::ready(()), if more => {}
             () = at(deep.due()) => {}
         }
         tokio::time::sleep_until(began + INTERVAL).await;
@@ -108,6 +111,8 @@ pub(crate) struct Ears {
     /// Opens and closes the third tier.
     pub(crate) deep: Deep,
     pub(crate) composer: Composer,
+    /// Has root objects told to Meshery once more.
+    pub(crate) revisits: Option<Revisits>,
 }
 
 /// Waits for a moment; for ever where there is none.

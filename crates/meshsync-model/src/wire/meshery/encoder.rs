@@ -1,7 +1,9 @@
 //! The envelope and the resource in it.
 
+use std::sync::Arc;
+
 use super::canonical::{self, Scratch, Values};
-use super::{design, service, string};
+use super::{Extra, design, extra, service, string};
 use crate::redact::PLACEHOLDER;
 use crate::text::{JsonStr, MemberIter};
 use crate::{
@@ -29,6 +31,7 @@ pub struct Encoder {
     pub(super) fidelity: Fidelity,
     pub(super) scratch: Scratch,
     secrets: Secrets,
+    extra: Option<Arc<dyn Extra>>,
 }
 
 /// How the original copies a field into one of its strings.
@@ -47,7 +50,15 @@ impl Encoder {
             fidelity,
             scratch: Scratch::default(),
             secrets,
+            extra: None,
         }
+    }
+
+    /// Lets somebody add to `component_metadata` of objects that are there.
+    #[must_use]
+    pub fn with_extra(mut self, extra: Option<Arc<dyn Extra>>) -> Self {
+        self.extra = extra;
+        self
     }
 
     /// Appends one message, without a line end. Returns false and appends
@@ -115,10 +126,17 @@ impl Encoder {
         out.extend_from_slice(b",\"pattern_resource\":");
         design::push(out, self.fidelity, label);
         out.extend_from_slice(b",\"component_metadata\":");
+        let component = out.len();
         if event != EventType::Deleted && self.is_service(gvk) {
             service::push(out, self.fidelity, body.spec, body.status);
         } else {
             out.extend_from_slice(b"null");
+        }
+        if event != EventType::Deleted
+            && let Some(more) = &self.extra
+            && let Some(members) = more.of(object)
+        {
+            extra::add(out, component, &members);
         }
         self.push_field(out, ",\"immutable\":\"", body.immutable, Form::Plain);
         for (name, raw) in [

@@ -29,6 +29,7 @@
 mod canonical;
 mod design;
 mod encoder;
+mod extra;
 mod metadata;
 mod number;
 mod service;
@@ -39,4 +40,5 @@ mod string;
 pub const CORE_SUBJECT: &str = "meshery.meshsync.core";
 
 pub use encoder::{Encoder, Fidelity};
+pub use extra::Extra;
 pub use shrink::{CUT_ANNOTATION, Shrunk, shrink};
