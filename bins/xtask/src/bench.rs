@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 
 use crate::{
     stage::stage,
-    test::{cargo, provide, web_tests, workspace_root},
+    test::{cargo, install_web_tests, provide, web_tests, workspace_root},
     tool::Effort,
 };
 
@@ -32,6 +32,11 @@ pub(crate) struct Args {
     #[arg(long)]
     smoke: bool,
 
+    /// Also fetch what drives the web page in a browser, and install packages of Debian, which needs
+    /// root
+    #[arg(long)]
+    install: bool,
+
     /// Handed to the measuring program; `cargo xtask bench -- --help` lists what it takes
     #[arg(last = true)]
     extra: Vec<OsString>,
@@ -44,9 +49,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "processes are measured through /proc, which only Linux has"
     );
     let root = workspace_root()?;
-    let variables = stage("tools", || {
-        provide(&root.join("target/tools"), Effort::Small)
-    });
+    let tools = root.join("target/tools");
+    let effort = match args.install {
+        true => Effort::Any,
+        false => Effort::Small,
+    };
+    let variables = stage("tools", || provide(&tools, effort));
+    if args.install
+        && let Err(error) = install_web_tests(&root, &tools)
+    {
+        eprintln!("warning: the time until a browser shows something is left out: {error:#}");
+    }
     let program = |name: &str| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, path)| path.clone())
@@ -54,10 +67,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let nats_server = program("MESHSYNC_NATS_SERVER")
         .context("there is no nats-server to measure with: see the warning above")?;
     let mut browser: Vec<OsString> = Vec::new();
-    if let (Some(chromium), Some((node, tests))) = (
-        program("MESHSYNC_CHROMIUM"),
-        web_tests(&root, &root.join("target/tools")),
-    ) {
+    if let (Some(chromium), Some((node, tests))) =
+        (program("MESHSYNC_CHROMIUM"), web_tests(&root, &tools))
+    {
         for (option, path) in [
             ("--node", node),
             ("--chromium", chromium),

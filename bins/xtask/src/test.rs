@@ -85,7 +85,7 @@ pub(crate) fn web_tests(root: &Path, tools: &Path) -> Option<(PathBuf, PathBuf)>
     Some((node.path, workshop.join("tests/browser.mjs")))
 }
 
-fn install_web_tests(root: &Path, tools: &Path) -> anyhow::Result<()> {
+pub(crate) fn install_web_tests(root: &Path, tools: &Path) -> anyhow::Result<()> {
     let node = NODE.locate(tools, Effort::Any)?;
     let tests = web::install(root, &node.path)?.join("tests/browser.mjs");
     fetch::publish(&node.path, NODE.name, tools)?;

@@ -241,7 +241,8 @@ fn no_rule_writes_but_a_lease_events_and_what_is_ours_and_none_has_a_wildcard_wi
         for object in objects {
             for rule in items(&object["rules"]) {
                 let (verbs, resources) = (texts(&rule["verbs"]), texts(&rule["resources"]));
-                let is_canary = title == "kustomize canary"
+                let is_canary = ["kustomize canary", "chart: synthetic test"]
+                    .contains(&title.as_str())
                     && resources == ["configmaps"]
                     && kind(object) == "Role";
                 let group_is_named = !texts(&rule["apiGroups"]).contains(&"*");
@@ -326,6 +327,33 @@ fn base_and_chart_are_the_same() {
     check(
         base_with(&["servicemonitor"]),
         &["--set=serviceMonitor.enabled=true"],
+    );
+}
+
+#[test]
+fn a_synthetic_test_has_its_flags_and_just_the_role_of_kustomize() {
+    let values = ["--set=syntheticTest.interval=60s,syntheticTest.namespace=shop"];
+    let (Some(chart), Some(kustomize)) = (chart(&values), kustomize("canary")) else {
+        return;
+    };
+    let of_canary = |objects: &[Value]| {
+        let roles = of_kind(objects, "Role").into_iter().cloned();
+        roles
+            .filter(|role| name(role) == "meshsync-canary")
+            .collect::<Vec<_>>()
+    };
+    let (role, expected) = (of_canary(&chart), of_canary(&kustomize));
+    assert_eq!((role.len(), expected.len()), (1, 1));
+    assert_eq!(role[0]["metadata"]["namespace"], "shop");
+    assert_eq!(role[0]["rules"], expected[0]["rules"]);
+    let bindings = of_kind(&chart, "RoleBinding");
+    assert!(bindings.iter().any(|binding| {
+        name(binding) == "meshsync-canary" && binding["metadata"]["namespace"] == "shop"
+    }));
+    let deployment = of_kind(&chart, "Deployment")[0];
+    let args = texts(&deployment["spec"]["template"]["spec"]["containers"][0]["args"]);
+    assert!(
+        args.contains(&"--synthetic-interval=60s") && args.contains(&"--canary-namespace=shop")
     );
 }
 

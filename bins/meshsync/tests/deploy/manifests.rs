@@ -53,6 +53,10 @@ pub(crate) const VALUES: &[(&str, &[&str])] = &[
         "logs and exec",
         &["--set=rbac.logs.namespaces={shop,payments},rbac.exec.namespaces={shop}"],
     ),
+    (
+        "synthetic test",
+        &["--set=syntheticTest.interval=60s,syntheticTest.namespace=shop"],
+    ),
     ("service monitor", &["--set=serviceMonitor.enabled=true"]),
     ("no policy", &["--set=networkPolicy.enabled=false"]),
     (
