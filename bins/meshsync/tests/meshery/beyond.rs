@@ -1,7 +1,7 @@
 //! What the original would fail.
 
 use futures::StreamExt;
-use meshsync_sim::{Generate, Sim};
+use meshsync_sim::{CutStyle, Disturbance, Failure, FaultScope, Generate, Sim};
 use meshsync_testkit::{NatsServer, eventually};
 use serde_json::{Value, json};
 
@@ -92,6 +92,81 @@ async fn deletes_are_told_once(mut world: World, memory: (&str, &str)) {
     agent.synced().await;
     server.equals(&world, "after another", by_default).await;
     assert!(server.take(|d| d.log.iter().all(|(event, _)| event == "ADDED")));
+    assert_eq!(agent.stop().await, Some(0));
+}
+
+/// N7: what is remembered is gone only when a complete list does not show it: not
+/// where it may not be listed, nor where the list breaks off.
+#[tokio::test(flavor = "multi_thread")]
+async fn n7_a_list_that_fails_or_breaks_off_at_the_start_tells_no_delete() {
+    let Some(world) = World::start(120).await else {
+        return;
+    };
+    for at in 0..30 {
+        world.apply(json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {"name": format!("set-{at}"), "namespace": "default"},
+            "spec": {"serviceName": "x".repeat(200)},
+        }));
+    }
+    world.apply(secret());
+    world.apply(config_map("default", "doomed", "1"));
+    let state = world.path("state").display().to_string();
+    let memory = [("MESHSYNC_STATE_DIR", state.as_str())];
+    let server = Server::connect(&world).await;
+    let agent = world.run_with(&[], &memory);
+    agent.synced().await;
+    server.equals(&world, "at first", by_default).await;
+    agent.kill().await;
+
+    let sim = &world.sim;
+    let gone = [
+        ("", "configmaps", "doomed"),
+        ("", "secrets", "known"),
+        ("apps", "statefulsets", "set-7"),
+    ];
+    for (group, plural, name) in gone {
+        sim.delete(group, plural, Some("default"), name).unwrap();
+    }
+    let secrets = FaultScope::resource("", "secrets").verbs(&["list", "watch"]);
+    sim.faults().fail(secrets, Failure::status(403));
+    let sets = FaultScope::resource("apps", "statefulsets").verbs(&["list", "watch"]);
+    let cut = Disturbance::CutAfter {
+        bytes: 3_000,
+        style: CutStyle::MidLine,
+    };
+    sim.faults().disturb(sets, cut);
+    sim.requests().clear();
+    server.take(|database| database.log.clear());
+    let agent = world.run_with(&[], &memory);
+    server
+        .sees("the delete that is certain", |d| {
+            d.events("ConfigMap", "doomed") == ["DELETED"]
+        })
+        .await;
+    eventually("lists were tried", DEADLINE, async || {
+        let tries = |path: &str| sim.requests().count(|r| r.path.ends_with(path));
+        tries("/statefulsets") >= 3 && tries("/secrets") >= 1
+    })
+    .await;
+    let deletes = |kind: &str| {
+        server.take(|d| {
+            let deleted = d.log.iter().filter(|(event, _)| event == "DELETED");
+            let of_kind = deleted.filter(|(_, object)| object["kind"] == kind);
+            of_kind
+                .map(|(_, object)| object["metadata"]["name"].to_string())
+                .collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(deletes("Secret"), Vec::<String>::new());
+    assert_eq!(deletes("StatefulSet"), Vec::<String>::new());
+
+    sim.faults().heal_all();
+    server
+        .equals(&world, "once all can be read", by_default)
+        .await;
+    assert_eq!(deletes("Secret"), [r#""known""#]);
+    assert_eq!(deletes("StatefulSet"), [r#""set-7""#]);
     assert_eq!(agent.stop().await, Some(0));
 }
 
