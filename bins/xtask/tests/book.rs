@@ -171,6 +171,12 @@ fn every_test_that_a_page_names_is_there() {
     );
 }
 
+#[test]
+fn names_of_tests_are_told_from_other_words() {
+    let text = "`a_b_c_d`, `x9_…`, `meshsync_a_b_c`, `informer-store`, `let x = a_b_c_d`";
+    assert_eq!(test_names(text), ["a_b_c_d", "x9_…"]);
+}
+
 fn read_sources(folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
