@@ -166,18 +166,38 @@ pub(crate) fn loopback_endpoints(
 
 /// The Kubernetes that is observed, for who asks it something else.
 pub(crate) fn kubernetes(args: &ClusterArgs, file: &Config) -> Result<ClusterConfig, Failure> {
-    match args.source.as_deref().or(file.source.as_deref()) {
+    let urls = source_urls(args, file);
+    let is_cluster = |url: &&&str| url.starts_with("k8s");
+    match urls.iter().find(is_cluster).or_else(|| urls.first()) {
         Some(url) => parse_source(url).map_err(Failure::configuration),
         None => Ok(ClusterConfig::Infer),
     }
 }
 
 fn source(args: &ClusterArgs, file: &Config) -> Result<Builder, Failure> {
-    let builder = MeshSync::builder();
-    let url = args.source.as_deref().or(file.source.as_deref());
-    match url {
-        Some(url) => builder.source_url(url).map_err(Failure::configuration),
-        None => Ok(builder),
+    let mut builder = MeshSync::builder();
+    for url in source_urls(args, file) {
+        builder = builder.source_url(url).map_err(Failure::configuration)?;
+    }
+    Ok(builder)
+}
+
+/// The URLs of the sources that are asked for.
+fn source_urls<'a>(args: &'a ClusterArgs, file: &'a Config) -> Vec<&'a str> {
+    if args.sources.is_empty() {
+        file.source_urls()
+    } else {
+        args.sources.iter().map(String::as_str).collect()
+    }
+}
+
+/// What is written down is of one source.
+pub(crate) fn one_source(args: &ClusterArgs, file: &Config) -> Result<(), Failure> {
+    match source_urls(args, file).len() {
+        0 | 1 => Ok(()),
+        count => Err(Failure::configuration(anyhow::anyhow!(
+            "--source is given {count} times, and this command looks at one: call it for each"
+        ))),
     }
 }
 
@@ -229,6 +249,10 @@ pub(crate) fn flags(args: &ShowArgs) -> Result<Config, Failure> {
     let tiers: Vec<String> = cluster.tiers.iter().map(ToString::to_string).collect();
     let name = |name: Option<&dyn std::fmt::Debug>| name.map(|it| format!("{it:?}").to_lowercase());
     let interval = verify_interval.and_then(|it| jiff::SignedDuration::try_from(it).ok());
+    let (one, several) = match &*cluster.sources {
+        [one] => (Some(one), &[][..]),
+        several => (None, several),
+    };
     let said = json!({
         "adminAddr": addr(endpoints.admin_addr),
         "also": cluster.also,
@@ -243,7 +267,8 @@ pub(crate) fn flags(args: &ShowArgs) -> Result<Config, Failure> {
         "probesAddr": addr(endpoints.probes_addr),
         "secrets": name(cluster.secrets.as_ref().map(|it| it as _)),
         "sinks": sinks.urls,
-        "source": cluster.source,
+        "source": one,
+        "sources": several,
         "tiers": tiers,
         "verifyInterval": interval.map(|it| format!("{it:#}")),
     });

@@ -1,9 +1,11 @@
-//! The task that empties one outbox into one sink.
+//! The task that empties outboxes into one sink.
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::select_all;
 use meshsync_model::{ClusterId, error_chain};
 
 use crate::sinks::PublishedObject;
@@ -18,10 +20,13 @@ const STALLED: Duration = Duration::from_secs(5);
 /// How long a sink may take to say goodbye: everything is confirmed or given up.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
-/// Empties `outlet` into `sink` until the outlet is closed and empty, the sink
+/// Empties `outlets` into `sink` until they are closed and empty, the sink
 /// closes for good, or `abandon` completes (the end of the grace period).
-/// However it ends, by a panic of the sink too, the outlet is closed afterwards
-/// and holds up nobody.
+/// However it ends, by a panic of the sink too, the outlets are closed afterwards
+/// and hold up nobody.
+///
+/// There is one outlet for each source that gives to the sink, with one status
+/// for all of them. A batch is of one of them, and they take turns.
 ///
 /// # Errors
 ///
@@ -29,43 +34,36 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// when the sink cannot go on.
 pub async fn run_sink(
     mut sink: Box<dyn Sink>,
-    outlet: &Outlet,
+    outlets: &[Arc<Outlet>],
     abandon: impl Future<Output = ()>,
 ) -> Result<(), SinkError> {
-    let _ending = Ending(outlet);
+    let _ending = Ending(outlets);
     let mut abandon = pin!(abandon);
     let result = tokio::select! {
-        result = pump(&mut *sink, outlet) => result,
+        result = pump(&mut *sink, outlets) => result,
         () = &mut abandon => {
-            let (queued_bytes, in_flight_bytes, waiting) = outlet.depth();
-            if queued_bytes + in_flight_bytes > 0 {
-                tracing::warn!(
-                    sink = outlet.status().name(), waiting, queued_bytes, in_flight_bytes,
-                    "stopped before everything was delivered: the sink did not take it in time"
-                );
+            for outlet in outlets {
+                note_undelivered(outlet);
             }
             Ok(())
         }
     };
     if tokio::time::timeout(CLOSE_MAX, sink.close()).await.is_err() {
-        tracing::warn!(
-            sink = outlet.status().name(),
-            "a sink does not close in time"
-        );
+        tracing::warn!(sink = sink.name(), "a sink does not close in time");
     }
     result
 }
 
-/// Ends an outlet, whichever way its runner is left.
-struct Ending<'a>(&'a Outlet);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let status = self.0.status();
-            status.set_error("the sink panicked: this is a defect in it".to_owned());
-        }
-        self.0.end();
+fn note_undelivered(outlet: &Outlet) {
+    let (queued_bytes, in_flight_bytes, waiting) = outlet.depth();
+    if queued_bytes + in_flight_bytes > 0 {
+        tracing::warn!(
+            sink = outlet.status().name(),
+            waiting,
+            queued_bytes,
+            in_flight_bytes,
+            "stopped before everything was delivered: the sink did not take it in time"
+        );
     }
 }
 
@@ -91,14 +89,33 @@ pub async fn recall(
     }
 }
 
-async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
-    while let Some(batch) = next_batch(sink, outlet).await {
+/// Ends outlets, whichever way their runner is left.
+struct Ending<'a>(&'a [Arc<Outlet>]);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        for outlet in self.0 {
+            if std::thread::panicking() {
+                let status = outlet.status();
+                status.set_error("the sink panicked: this is a defect in it".to_owned());
+            }
+            outlet.end();
+        }
+    }
+}
+
+async fn pump(sink: &mut dyn Sink, outlets: &[Arc<Outlet>]) -> Result<(), SinkError> {
+    // Whose turn it is.
+    let mut turn = 0;
+    while let Some((at, batch)) = next_batch(sink, outlets, turn).await {
+        turn = at + 1;
+        let outlet = &*outlets[at];
         let mut back_off = BACK_OFF_MIN;
         outlet.status().handed.add(batch.deliveries.len() as u64);
         loop {
             match publish(sink, &batch, outlet).await {
                 Ok(published) => {
-                    note_success(outlet, &batch, &published);
+                    note_success(outlet, &batch, &published, outlets);
                     break;
                 }
                 Err(error) if error.is_retryable() => {
@@ -117,23 +134,46 @@ async fn pump(sink: &mut dyn Sink, outlet: &Outlet) -> Result<(), SinkError> {
     Ok(())
 }
 
-/// The next batch; the sink does what it has to do meanwhile.
-async fn next_batch(sink: &mut dyn Sink, outlet: &Outlet) -> Option<Batch> {
+/// The next batch, and whose it is; the sink does what it has to do meanwhile.
+async fn next_batch(
+    sink: &mut dyn Sink,
+    outlets: &[Arc<Outlet>],
+    turn: usize,
+) -> Option<(usize, Batch)> {
     loop {
         tokio::select! {
             biased;
-            batch = outlet.next_batch() => return batch,
-            () = sink.idle() => note_loss(outlet),
+            batch = first_of(outlets, turn) => return batch,
+            () = sink.idle() => note_loss(&sink.name(), outlets),
         }
     }
 }
 
-fn note_loss(outlet: &Outlet) {
+/// The next batch of whichever has one, `turn` before the others; `None` when all
+/// are closed and empty.
+async fn first_of(outlets: &[Arc<Outlet>], turn: usize) -> Option<(usize, Batch)> {
+    let count = outlets.len();
+    let next = |at: usize| Box::pin(async move { (at, outlets[at].next_batch().await) });
+    let mut waiting: Vec<_> = (0..count).map(|step| next((turn + step) % count)).collect();
+    while !waiting.is_empty() {
+        // They are looked at in their order.
+        let ((at, batch), _, others) = select_all(waiting).await;
+        if let Some(batch) = batch {
+            return Some((at, batch));
+        }
+        waiting = others;
+    }
+    None
+}
+
+fn note_loss(sink: &str, outlets: &[Arc<Outlet>]) {
     tracing::warn!(
-        sink = outlet.status().name(),
+        sink,
         "a sink lost what it had confirmed; it is given everything once more"
     );
-    outlet.forget();
+    for outlet in outlets {
+        outlet.forget();
+    }
 }
 
 /// Publishes a batch. A sink that takes long to confirm it counts as away
@@ -164,7 +204,7 @@ async fn publish(
     }
 }
 
-fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
+fn note_success(outlet: &Outlet, batch: &Batch, published: &Published, outlets: &[Arc<Outlet>]) {
     let status = outlet.status();
     for rejected in &published.rejected {
         let object = batch.deliveries[rejected.at].key.as_deref();
@@ -181,7 +221,7 @@ fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
         status.cut.inc();
     }
     if published.lost {
-        note_loss(outlet);
+        note_loss(status.name(), outlets);
     }
     if let Some(trouble) = &published.trouble {
         tracing::warn!(sink = status.name(), %trouble, "delivered, but not without trouble");
@@ -203,7 +243,9 @@ fn note_success(outlet: &Outlet, batch: &Batch, published: &Published) {
     if status.set_state(SinkState::Up) {
         tracing::info!(sink = status.name(), "sink is up");
         if before == SinkState::Away {
-            outlet.announce_room();
+            for outlet in outlets {
+                outlet.announce_room();
+            }
         }
     }
 }
@@ -279,6 +321,10 @@ mod tests {
     const BIG: usize = 3 << 20;
 
     fn offer(outlet: &Outlet, name: &str) -> Offered {
+        offer_of(outlet, name, BIG / 2 - 1024)
+    }
+
+    fn offer_of(outlet: &Outlet, name: &str, bytes: usize) -> Offered {
         let resource = Arc::new(Resource::new(Gvk::new("", "v1", "Pod"), "pods", true));
         let key = Arc::new(ObjectKey {
             resource: resource.id().into(),
@@ -286,8 +332,57 @@ mod tests {
             name: name.into(),
         });
         let novelty = Novelty::First;
-        let payload = Bytes::from(vec![b'x'; BIG / 2 - 1024]);
+        let payload = Bytes::from(vec![b'x'; bytes]);
         outlet.offer(&resource, &key, Offer::State { novelty, payload })
+    }
+
+    /// A sink that notes the sizes of its batches.
+    struct Notes(std::sync::mpsc::Sender<usize>);
+
+    impl Sink for Notes {
+        fn name(&self) -> String {
+            "notes:".to_owned()
+        }
+
+        fn wire(&self) -> Wire {
+            Wire::Record
+        }
+
+        fn publish<'a>(
+            &'a mut self,
+            batch: &'a Batch,
+        ) -> BoxFuture<'a, Result<Published, SinkError>> {
+            self.0.send(batch.deliveries[0].payload.len()).unwrap();
+            Box::pin(async { Ok(Published::default()) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_outlets_of_a_sink_take_turns_and_none_waits_for_another() {
+        let status = Arc::new(SinkStatus::new("notes:"));
+        let outlet = || Arc::new(Outlet::new(100 << 20, Wire::Record, Arc::clone(&status)));
+        let outlets = [outlet(), outlet(), outlet()];
+        // The second has nothing, and is not closed for now.
+        for name in ["a", "b", "c"] {
+            offer_of(&outlets[0], name, BIG / 2);
+            offer_of(&outlets[2], name, BIG / 3);
+        }
+        outlets[0].close();
+        outlets[2].close();
+        let (notes, noted) = std::sync::mpsc::channel();
+        let running = tokio::spawn({
+            let outlets = outlets.clone();
+            async move { run_sink(Box::new(Notes(notes)), &outlets, std::future::pending()).await }
+        });
+        while status.published.value() < 6 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!running.is_finished(), "one of them is open");
+        outlets[1].close();
+        running.await.unwrap().unwrap();
+        let (a, b) = (BIG / 2, BIG / 3);
+        assert_eq!(noted.iter().collect::<Vec<_>>(), [a, b, a, b, a, b]);
+        assert_eq!(status.state(), SinkState::Closed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -299,7 +394,7 @@ mod tests {
             outlet.close();
             let running = tokio::spawn({
                 let outlet = Arc::clone(&outlet);
-                async move { run_sink(Box::new(bad), &outlet, std::future::pending()).await }
+                async move { run_sink(Box::new(bad), &[outlet], std::future::pending()).await }
             });
             let ended = tokio::time::timeout(Duration::from_secs(60), running).await;
             let ended = ended.expect("the runner ends");

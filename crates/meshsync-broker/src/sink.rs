@@ -88,6 +88,12 @@ pub trait Sink: Send + 'static {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// How many sources give to it, where that is more than one; each batch is of
+    /// one of them. Called before anything is published.
+    fn expect_sources(&mut self, count: usize) {
+        let _ = count;
+    }
+
     /// Publishes a batch.
     fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>>;
 

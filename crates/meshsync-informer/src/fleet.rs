@@ -1,6 +1,7 @@
 //! One task per resource of the plan, and the plan kept up to date.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ use crate::pace::{Pace, Pacer, rank};
 use crate::picture::{Estate, Graves};
 use crate::status::StatusBoard;
 use crate::task::{End, Refused, Setup, Task, orders};
-use crate::timing::Timing;
-use crate::{Deliver, Remembered, VerifyConfig};
+use crate::timing::{Timing, exponential};
+use crate::{Deliver, Remembered, VerifyConfig, chance};
 
 mod members;
 mod missing;
@@ -80,6 +81,8 @@ pub struct FleetConfig {
     pub pace: Pace,
     /// Whether what is known is checked against the server now and then.
     pub verify: Option<VerifyConfig>,
+    /// Whether a server that cannot say at the start what it serves is asked again.
+    pub patient: bool,
 }
 
 /// Observes a cluster: discovers what it serves, and runs one task per resource
@@ -114,8 +117,35 @@ pub struct Fleet {
     missing: Missing,
     pacer: Arc<Pacer>,
     smooth_start: Duration,
+    patient: bool,
     hint: Arc<Notify>,
     stop: CancellationToken,
+}
+
+/// Asks what the server serves; until it says so where there is a board to say on
+/// what is wrong.
+async fn discover(
+    discovery: &mut Discovery,
+    connection: &Connection,
+    back_off: &RangeInclusive<Duration>,
+    board: Option<Arc<StatusBoard>>,
+) -> Result<(), RequestError> {
+    let mut failures: u32 = 0;
+    loop {
+        let error = match (discovery.refresh(&connection.client).await, &board) {
+            (Ok(_), _) => return Ok(()),
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(board)) => {
+                board.source().fail(error.chain());
+                error
+            }
+        };
+        failures = failures.saturating_add(1);
+        let wait = exponential(back_off, failures, chance::unit());
+        let (url, error) = (&connection.url, error.chain());
+        tracing::warn!(url, error, ?wait, "failed to discover what is served");
+        tokio::time::sleep(wait).await;
+    }
 }
 
 impl std::fmt::Debug for Fleet {
@@ -156,6 +186,7 @@ impl Fleet {
             missing: Missing::default(),
             pacer: Arc::new(Pacer::new(&config.pace)),
             smooth_start: config.pace.smooth_start,
+            patient: config.patient,
             hint: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
         }
@@ -178,7 +209,9 @@ impl Fleet {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             started = async {
-                discovery.refresh(&self.connection.client).await?;
+                let board = self.patient.then(|| Arc::clone(&self.board));
+                let (connection, back_off) = (&self.connection, &self.timing.back_off);
+                discover(&mut discovery, connection, back_off, board).await?;
                 self.namespaces.begin(&self.connection, &self.selection).await;
                 Ok(())
             } => started?,

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use meshsync_broker::{Batch, BoxFuture, Delivery, Published, Sink, SinkError, Wire};
-use meshsync_model::EventType;
 use meshsync_model::wire::head::RecordHead;
+use meshsync_model::{EventType, Resource, ResourceId};
+use serde::Deserialize;
 
-use crate::store::{Change, put, remove, set_meta, sweep};
+use crate::store::{Change, put, remove, set_meta, sweep, sweep_unobserved};
 use crate::{Store, StoreError};
 
 /// Keeps a store equal to what it is given. `store:PATH`
 ///
 /// A batch is one transaction. At a `SYNCED` of a resource, what this run was not
-/// given of it is removed: it went while nobody looked.
+/// given of it is removed: it went while nobody looked. So is at a full sync what is
+/// of a resource of its scope that is not observed any more.
 #[derive(Debug)]
 pub struct StoreSink {
     path: PathBuf,
@@ -108,11 +110,43 @@ impl Writer {
                         }
                     }
                     (None, Some(_)) => {}
-                    (None, None) => set_meta(tx, "complete", &record.observed)?,
+                    (None, None) => {
+                        let Ok(all) = serde_json::from_slice::<FullSync>(&delivery.payload) else {
+                            continue;
+                        };
+                        let is_kept = |id: &ResourceId| all.keeps(id);
+                        let gone = sweep_unobserved(tx, scope, is_kept, run)?;
+                        if gone > 0 {
+                            tracing::info!(
+                                scope,
+                                objects = gone,
+                                "of resources not observed any more"
+                            );
+                        }
+                        set_meta(tx, "complete", &record.observed)?;
+                    }
                 }
             }
             Ok(())
         })
+    }
+}
+
+/// What a full sync says beside its head.
+#[derive(Deserialize)]
+struct FullSync {
+    /// What is observed, whether it may be or not.
+    resources: Vec<String>,
+    /// Groups of which it is not known what is in them.
+    unavailable: Vec<String>,
+}
+
+impl FullSync {
+    fn keeps(&self, id: &ResourceId) -> bool {
+        let is_unknown = self.unavailable.contains(&id.group);
+        // Fingerprints are no resource of the source.
+        let is_ours = *id == Resource::fingerprints().id();
+        is_unknown || is_ours || self.resources.contains(&id.to_string())
     }
 }
 

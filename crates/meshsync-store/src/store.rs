@@ -246,6 +246,29 @@ pub(crate) fn remove(tx: &Transaction<'_>, scope: &str, key: &ObjectKey) -> rusq
         .map(drop)
 }
 
+/// Removes what this run was not given of resources that are not kept; returns how
+/// much that was.
+pub(crate) fn sweep_unobserved(
+    tx: &Transaction<'_>,
+    scope: &str,
+    is_kept: impl Fn(&ResourceId) -> bool,
+    run: i64,
+) -> rusqlite::Result<usize> {
+    let mut known = tx.prepare_cached("SELECT \"group\", plural FROM resource WHERE scope = ?1")?;
+    let known = known.query_map([scope], |row| {
+        Ok(ResourceId {
+            group: row.get(0)?,
+            plural: row.get(1)?,
+        })
+    })?;
+    let known = known.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut gone = 0;
+    for id in known.iter().filter(|id| !is_kept(id)) {
+        gone += sweep(tx, scope, id, run)?;
+    }
+    Ok(gone)
+}
+
 /// Removes what this run was not given of a resource; returns how much that was.
 pub(crate) fn sweep(
     tx: &Transaction<'_>,

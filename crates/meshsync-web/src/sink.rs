@@ -29,6 +29,10 @@ impl Sink for TellingSink {
         self.store.wire()
     }
 
+    fn expect_sources(&mut self, count: usize) {
+        self.store.expect_sources(count);
+    }
+
     fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>> {
         Box::pin(async move {
             let published = self.store.publish(batch).await?;

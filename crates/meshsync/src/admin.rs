@@ -34,7 +34,9 @@ pub struct Endpoints {
 pub enum Ready {
     /// As soon as it runs.
     Started,
-    /// Once every resource that can be listed was given to every sink in full.
+    /// Once every resource that can be listed was given to every sink in full; of
+    /// several sources one that is away is not waited for
+    /// ([`Monitor::is_ready`]).
     #[default]
     Synced,
     /// While every sink confirms what it is given.
@@ -130,7 +132,7 @@ async fn readyz(State((monitor, ready)): State<(Monitor, Ready)>) -> impl IntoRe
     let is_ready = match ready {
         Ready::Synced | Ready::Sink | Ready::Synthetic if follows => true,
         Ready::Started => true,
-        Ready::Synced => monitor.is_synced(),
+        Ready::Synced => monitor.is_ready(),
         Ready::Sink => {
             let mut sinks = monitor.sinks().into_iter();
             sinks.all(|sink| sink.status.state() == SinkState::Up)

@@ -9,7 +9,7 @@ use meshsync_model::{Context, Object, ObjectRef, ResourceId};
 use crate::builder::Builder;
 use crate::configuration::Layers;
 #[cfg(feature = "config")]
-use crate::configuration::{Own, report};
+use crate::configuration::{Own, ResourceName, report};
 use crate::kube_events::EventWriter;
 use crate::meshery::live::Live;
 
@@ -21,15 +21,35 @@ pub(crate) struct Authors {
     own: Option<Own>,
 }
 
+/// Those that are to be followed.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    follow_resource: bool,
+    #[cfg(feature = "config")]
+    own_resource: Option<ResourceName>,
+}
+
+impl Wanted {
+    pub(crate) fn of(builder: &Builder) -> Self {
+        Self {
+            follow_resource: builder.follow_resource,
+            #[cfg(feature = "config")]
+            own_resource: builder.own_resource.clone(),
+        }
+    }
+}
+
 impl Authors {
     /// Those that were asked for.
-    pub(crate) fn of(builder: &Builder, layers: &Layers, connection: &Connection) -> Self {
+    pub(crate) fn of(wanted: &Wanted, layers: &Layers, connection: &Connection) -> Self {
         #[cfg(not(feature = "config"))]
         let _ = connection;
         Self {
-            live: (builder.follow_resource).then(|| Live::new(layers.clone())),
+            live: wanted.follow_resource.then(|| Live::new(layers.clone())),
             #[cfg(feature = "config")]
-            own: (builder.own_resource.clone())
+            own: wanted
+                .own_resource
+                .clone()
                 .map(|name| Own::new(layers.clone(), name, connection)),
         }
     }

@@ -12,7 +12,7 @@ use meshsync_fingerprint::{Catalog, CatalogError, Rule};
 use meshsync_informer::source::Source;
 use meshsync_informer::{ClusterConfig, Control, Controlled, Pace, SINKS_MAX, Timing};
 use meshsync_model::wire::meshery::Fidelity;
-use meshsync_model::{ClusterId, Secrets};
+use meshsync_model::{ClusterId, Platform, Secrets};
 
 use crate::changes::Changes;
 use crate::compose::Composer;
@@ -24,15 +24,17 @@ use crate::configuration::ResourceName;
 use crate::fingerprints::{FingerprintChange, Fingerprints, Listener};
 use crate::handle::Handle;
 use crate::kube_events::{EventWriter, Notices, Regarding};
+use crate::lane::Lane;
 use crate::leader::{LASTS_MIN, LeaderElection};
 use crate::monitor::{Monitor, Role};
+use crate::outlets::lay;
 use crate::run::{RunError, run};
 use crate::source::{SourceUrl, SourceUrlError};
 
 /// What an outbox holds unless told otherwise.
 const OUTBOX_BYTES: usize = 8 << 20;
 
-/// Describes a pipeline: one cluster, any number of sinks.
+/// Describes a pipeline: a cluster or other sources, any number of sinks.
 ///
 /// ```
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,7 +52,7 @@ const OUTBOX_BYTES: usize = 8 << 20;
 pub struct Builder {
     /// None where there are other sources and nobody asked for a cluster.
     pub(crate) cluster: Option<ClusterConfig>,
-    pub(crate) sources: Vec<Box<dyn Source>>,
+    pub(crate) sources: Vec<Given>,
     pub(crate) cluster_id: Option<ClusterId>,
     pub(crate) selection: Selection,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
@@ -90,6 +92,28 @@ impl std::fmt::Debug for Builder {
     }
 }
 
+/// A source beside the first cluster.
+pub(crate) enum Given {
+    Cluster(ClusterConfig),
+    Other(Box<dyn Source>),
+}
+
+impl Given {
+    fn name(&self) -> String {
+        match self {
+            Self::Cluster(config) => SourceUrl::Cluster(config.clone()).to_string(),
+            Self::Other(source) => source.name(),
+        }
+    }
+
+    fn platform(&self) -> Platform {
+        match self {
+            Self::Cluster(_) => Platform::KUBERNETES,
+            Self::Other(source) => source.platform(),
+        }
+    }
+}
+
 /// Why a pipeline cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -100,6 +124,18 @@ pub enum BuildError {
         /// How many there are.
         count: usize,
     },
+    /// Too many sources.
+    #[error("{count} sources are more than {SOURCES_MAX}; run a second pipeline for the rest")]
+    TooManySources {
+        /// How many there are.
+        count: usize,
+    },
+    /// What was published is remembered for one cluster.
+    #[error(
+        "what was published is remembered for one cluster, and there are several: run one agent \
+         for each, or without a folder to remember in (--state-dir)"
+    )]
+    StateOfSeveral,
     /// An outbox without room.
     #[error("an outbox of {bytes} bytes is too small; give it at least {OUTBOX_BYTES_MIN}")]
     OutboxTooSmall {
@@ -128,6 +164,9 @@ pub enum BuildError {
     #[error("failed to use the rules for fingerprints")]
     Rules(#[from] CatalogError),
 }
+
+/// So many sources one pipeline has.
+const SOURCES_MAX: usize = 32;
 
 /// A product's custom resources are observed in full for so long after its last verdict.
 const DEEP_HOLD: Duration = Duration::from_secs(5 * 60);
@@ -178,15 +217,35 @@ impl Builder {
         self
     }
 
-    /// Adds a source that is no cluster. With several sources each goes on
-    /// whatever becomes of the others.
+    /// Adds a source that is no cluster.
+    ///
+    /// Several sources share the sinks and nothing else. One that cannot be reached
+    /// or fails is tried again, for ever, and says so in the status; the others go
+    /// on. One that ends for good does so alone. The cluster goes first, if there is
+    /// one: it is asked what [requests](Self::requests) ask for, and whoever
+    /// [leads](Self::leader_election) does so for the first source.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use meshsync::MeshSync;
+    ///
+    /// let meshsync = MeshSync::builder()
+    ///     .source_url("k8s:")?
+    ///     .source_url("manifests:./deploy")?
+    ///     .sink_url("stdout:")?
+    ///     .build()?;
+    /// assert_eq!(meshsync.monitor().sources().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// # example().unwrap();
+    /// ```
     #[must_use]
     pub fn source(mut self, source: impl Source) -> Self {
-        self.sources.push(Box::new(source));
+        self.sources.push(Given::Other(Box::new(source)));
         self
     }
 
-    /// Adds a source by URL: `k8s:`, `manifests:DIR`. See [`SourceUrl`].
+    /// Adds a source by URL: `k8s:`, `docker:`, `manifests:DIR`. See [`SourceUrl`].
     ///
     /// # Errors
     ///
@@ -196,7 +255,9 @@ impl Builder {
             SourceUrl::Cluster(config) if self.cluster.is_none() => {
                 self.cluster = Some(config);
             }
-            other => self.sources.push(other.open()),
+            SourceUrl::Cluster(config) => self.sources.push(Given::Cluster(config)),
+            #[cfg(any(feature = "docker", feature = "manifests"))]
+            other => self.sources.push(Given::Other(other.open())),
         }
         Ok(self)
     }
@@ -250,7 +311,7 @@ impl Builder {
         self
     }
 
-    /// Bytes that wait for each sink at most. Default: 8 MiB.
+    /// Bytes that wait for each sink at most, from each source. Default: 8 MiB.
     #[must_use]
     pub fn outbox_bytes(mut self, bytes: usize) -> Self {
         self.outbox_bytes = bytes;
@@ -402,7 +463,7 @@ impl Builder {
 
     /// Waits for a cluster that cannot be reached or identified at the start,
     /// instead of failing. Nothing is sent before its identity is known.
-    /// Default: no.
+    /// Default: no; with several sources each is waited for.
     #[must_use]
     pub fn wait_for_cluster(mut self) -> Self {
         self.patient = true;
@@ -459,21 +520,21 @@ impl Builder {
                 bytes: self.outbox_bytes,
             });
         }
-        let prints = if self.rules.is_empty() {
-            None
-        } else {
-            let catalog = Catalog::compile(self.rules.clone())?;
-            let mut prints = Fingerprints::new(Arc::new(catalog));
-            if self.tell_meshery {
-                prints = prints.told_to_meshery();
-            }
-            if self.helm_releases {
-                prints = prints.with_releases();
-            }
-            Some(Arc::new(prints))
+        let sources = self.sources();
+        if sources.len() > SOURCES_MAX {
+            let count = sources.len();
+            return Err(BuildError::TooManySources { count });
+        }
+        let clusters: Vec<bool> = (sources.iter())
+            .map(|(_, platform)| *platform == Platform::KUBERNETES)
+            .collect();
+        if self.state_dir.is_some() && clusters.iter().filter(|it| **it).count() > 1 {
+            return Err(BuildError::StateOfSeveral);
+        }
+        let catalog = match self.rules.is_empty() {
+            true => None,
+            false => Some(Arc::new(Catalog::compile(self.rules.clone())?)),
         };
-        let outlets = Arc::new(crate::outlets::Outlets::new(&self.sinks, self.outbox_bytes));
-        let (control, controlled) = Control::new(self.selection.clone());
         let (notices, event_writer) = match self.events.clone() {
             Some(regarding) => {
                 let (notices, writer) = Notices::written(regarding);
@@ -481,18 +542,42 @@ impl Builder {
             }
             None => Default::default(),
         };
-        let monitor = Monitor::new(outlets, self.secrets, prints, notices);
+        let (rows, outlets) = lay(&self.sinks, &clusters, self.outbox_bytes);
+        let lanes = sources.into_iter().zip(outlets);
+        let lanes = lanes.map(|((name, platform), outlets)| {
+            // Meshery is told of clusters.
+            let tells = self.tell_meshery && platform == Platform::KUBERNETES;
+            let prints = catalog.clone().map(|catalog| {
+                let mut prints = Fingerprints::new(catalog);
+                if tells {
+                    prints = prints.told_to_meshery();
+                }
+                if self.helm_releases {
+                    prints = prints.with_releases();
+                }
+                Arc::new(prints)
+            });
+            Arc::new(Lane::new(name, platform, outlets, prints))
+        });
+        let monitor = Monitor::new(lanes.collect(), rows, self.secrets, notices);
         if self.leader_election.is_some() {
             monitor.set_role(Role::Candidate, None);
         }
-        let composer = Composer::new(control.clone());
+        let controls = clusters
+            .iter()
+            .map(|_| Control::new(self.selection.clone()));
+        let (controls, controlled): (Vec<_>, Vec<_>) = controls.unzip();
+        let composed = controls.into_iter().map(|control| {
+            let composer = Composer::new(control.clone());
+            (control, composer)
+        });
+        let controls: Arc<[(Control, Composer)]> = composed.collect();
         let meshsync = MeshSync {
-            layers: Layers::new(composer.clone(), monitor.clone()),
-            composer,
+            layers: Layers::new(Arc::clone(&controls), monitor.clone()),
+            controls,
             monitor,
             event_writer,
             builder: self,
-            control,
             controlled,
         };
         #[cfg(feature = "config")]
@@ -501,17 +586,37 @@ impl Builder {
         }
         Ok(meshsync)
     }
+
+    /// Name and platform of each source, the cluster first.
+    fn sources(&self) -> Vec<(String, Platform)> {
+        let cluster = match (&self.cluster, self.sources.is_empty()) {
+            (None, false) => None,
+            (config, _) => Some(Given::Cluster(config.clone().unwrap_or_default())),
+        };
+        let all = cluster.iter().chain(&self.sources);
+        all.map(|given| (given.name(), given.platform())).collect()
+    }
+
+    /// What there is to observe, in the same order.
+    pub(crate) fn take_sources(&mut self) -> Vec<Given> {
+        let sources = std::mem::take(&mut self.sources);
+        let cluster = match (self.cluster.take(), sources.is_empty()) {
+            (None, false) => None,
+            (config, _) => Some(Given::Cluster(config.unwrap_or_default())),
+        };
+        cluster.into_iter().chain(sources).collect()
+    }
 }
 
 /// A pipeline that is ready to run.
 pub struct MeshSync {
     builder: Builder,
     monitor: Monitor,
-    control: Control,
-    composer: Composer,
+    /// For each source.
+    controls: Arc<[(Control, Composer)]>,
     layers: Layers,
     event_writer: Option<EventWriter>,
-    controlled: Controlled,
+    controlled: Vec<Controlled>,
 }
 
 impl std::fmt::Debug for MeshSync {
@@ -534,8 +639,10 @@ impl MeshSync {
         let name = format!("changes-{}:", self.builder.sinks.len());
         let (sink, received) = channel(name, Wire::Object);
         self.builder.sinks.push(Box::new(sink));
-        let outlets = crate::outlets::Outlets::new(&self.builder.sinks, self.builder.outbox_bytes);
-        self.monitor.set_outlets(outlets);
+        let lanes = self.monitor.lanes().iter();
+        let clusters: Vec<bool> = lanes.map(|lane| lane.is_cluster()).collect();
+        let (rows, outlets) = lay(&self.builder.sinks, &clusters, self.builder.outbox_bytes);
+        self.monitor.set_sinks(rows, outlets);
         Changes::new(received)
     }
 
@@ -550,11 +657,7 @@ impl MeshSync {
             secrets, fidelity, ..
         } = self.builder;
         Handle::new(
-            (
-                self.control.clone(),
-                self.composer.clone(),
-                self.layers.clone(),
-            ),
+            (Arc::clone(&self.controls), self.layers.clone()),
             self.monitor.clone(),
             secrets,
             fidelity,
@@ -567,7 +670,9 @@ impl MeshSync {
     /// # Errors
     ///
     /// When there is no usable configuration, or the cluster cannot be reached at
-    /// the start. Later troubles are retried for ever and show in the status.
+    /// the start. Later troubles are retried for ever and show in the status. With
+    /// several sources the first ones are, too: then it is an error when each of
+    /// them has ended for good.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         let handle = self.handle();
         // Large enough to be kept off whatever stack it is called from.

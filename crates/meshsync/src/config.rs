@@ -30,6 +30,7 @@ use crate::leader::LeaderElect;
 /// | key | value | meaning |
 /// |---|---|---|
 /// | `source` | a URL such as `k8s:` | [`Builder::source_url`](crate::Builder::source_url) |
+/// | `sources` | list of such URLs, instead of `source` | the same, for each |
 /// | `sinks` | list of URLs | [`Builder::sink_url`](crate::Builder::sink_url) |
 /// | `include`, `exclude`, `also` | lists of [`Rule`]s | [`Selection`](crate::Selection) |
 /// | `namespaces` | list of names and globs | [`NamespaceSelection`] |
@@ -72,6 +73,8 @@ use crate::leader::LeaderElect;
 pub struct Config {
     /// A source that opens, as a URL.
     pub source: Option<String>,
+    /// Several of them; then there is no single one.
+    pub sources: Vec<String>,
     /// Sinks that open.
     pub sinks: Vec<SinkUrl>,
     /// Only these resources.
@@ -138,6 +141,12 @@ impl Config {
             Err(problem) => (Self::default(), vec![problem]),
         };
         ConfigError::unless_none(file_name, problems).map_or(Ok(config), Err)
+    }
+
+    /// The URLs of all sources that it names.
+    pub fn source_urls(&self) -> Vec<&str> {
+        let all = self.source.iter().chain(&self.sources);
+        all.map(String::as_str).collect()
     }
 
     /// Whether it differs from another in more than what is observed, which is

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use meshsync_broker::{Outlet, Wire};
+use meshsync_broker::Wire;
 use meshsync_discovery::Selection;
 use meshsync_fingerprint::{Catalog, CatalogError, Rule};
+use meshsync_informer::source::SourceState;
 use meshsync_informer::{Busy, Control};
 use meshsync_model::Secrets;
 use meshsync_model::wire::meshery::Fidelity;
@@ -40,9 +41,9 @@ use crate::replay::{Form, Replay};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
-    composer: Composer,
+    /// For each source, in the order of the monitor's lanes.
+    controls: Arc<[(Control, Composer)]>,
     layers: Layers,
-    control: Control,
     monitor: Monitor,
     secrets: Secrets,
     fidelity: Fidelity,
@@ -76,16 +77,16 @@ pub enum RulesError {
 }
 
 impl Handle {
-    pub(crate) fn composer(&self) -> &Composer {
-        &self.composer
+    pub(crate) fn composer(&self, lane: usize) -> &Composer {
+        &self.controls[lane].1
     }
 
     pub(crate) fn layers(&self) -> &Layers {
         &self.layers
     }
 
-    pub(crate) fn control(&self) -> &Control {
-        &self.control
+    pub(crate) fn control(&self, lane: usize) -> &Control {
+        &self.controls[lane].0
     }
 
     pub(crate) fn monitor(&self) -> &Monitor {
@@ -93,15 +94,14 @@ impl Handle {
     }
 
     pub(crate) fn new(
-        (control, composer, layers): (Control, Composer, Layers),
+        (controls, layers): (Arc<[(Control, Composer)]>, Layers),
         monitor: Monitor,
         secrets: Secrets,
         fidelity: Fidelity,
     ) -> Self {
         Self {
-            composer,
+            controls,
             layers,
-            control,
             monitor,
             secrets,
             fidelity,
@@ -111,7 +111,8 @@ impl Handle {
     /// What is selected now, with what a configuration and custom resources that are followed
     /// make of it.
     pub fn selection(&self) -> Arc<Selection> {
-        self.composer.selected()
+        // All of them are told the same.
+        self.composer(0).selected()
     }
 
     /// Selects something else. Only what it changes is touched: what is no
@@ -122,7 +123,9 @@ impl Handle {
     /// A configuration ([`Builder::configure`](crate::Builder::configure)) and custom resources
     /// that are followed lie over it.
     pub fn reconfigure(&self, selection: Selection) {
-        self.composer.select(selection);
+        for (_, composer) in &*self.controls {
+            composer.select(selection.clone());
+        }
     }
 
     /// Puts in force what a configuration called `source` says, over everything else that selects,
@@ -175,7 +178,7 @@ impl Handle {
     /// When the rules cannot be used, the pipeline was built without any, or too
     /// many readings wait already. The rules in use stay.
     pub fn set_fingerprints(&self, rules: Vec<Rule>) -> Result<(), RulesError> {
-        self.lay_rules(|prints| prints.lay_own(rules))
+        self.lay_rules(|prints| prints.lay_own(rules.clone()))
     }
 
     /// Tells products by these rules as well, instead of those that were given so
@@ -186,48 +189,59 @@ impl Handle {
     ///
     /// As [`Handle::set_fingerprints`].
     pub fn give_fingerprints(&self, rules: Vec<Rule>) -> Result<(), RulesError> {
-        self.lay_rules(|prints| prints.lay_given(rules))
+        self.lay_rules(|prints| prints.lay_given(rules.clone()))
     }
 
     fn lay_rules(
         &self,
-        lay: impl FnOnce(&Fingerprints) -> Result<Arc<Catalog>, CatalogError>,
+        lay: impl Fn(&Fingerprints) -> Result<Arc<Catalog>, CatalogError>,
     ) -> Result<(), RulesError> {
-        let Some(prints) = self.monitor.fingerprint_engine() else {
+        if !self.monitor.has_fingerprints() {
             return Err(RulesError::Off);
-        };
-        let before = prints.layers();
-        let change = prints.prepare(lay(&prints)?);
-        let reader = change.clone();
-        let asked = self.control.read(move |resource| reader.reader(resource));
-        if asked.is_err() {
-            change.cancel();
-            prints.restore(before);
         }
-        Ok(asked?)
+        let mut done = Vec::new();
+        for (lane, (control, _)) in self.monitor.lanes().iter().zip(&*self.controls) {
+            let is_over = lane.board().source_snapshot().state == SourceState::Failed;
+            let Some(prints) = lane.prints().filter(|_| !is_over) else {
+                continue;
+            };
+            let before = prints.layers();
+            let change = prints.prepare(lay(prints)?);
+            let reader = change.clone();
+            let asked = control.read(move |resource| reader.reader(resource));
+            done.push((prints, before, change));
+            if let Err(busy) = asked {
+                // All of them, or none.
+                for (prints, before, change) in done {
+                    change.cancel();
+                    prints.restore(before);
+                }
+                return Err(busy.into());
+            }
+        }
+        Ok(())
     }
 
     fn replay(&self, form: &Form) -> Result<Replaying, Busy> {
-        let outlets: Vec<Arc<Outlet>> = self
-            .monitor
-            .outlets()
-            .iter()
-            .filter(|outlet| outlet.wire() == Wire::Meshery)
-            .map(Arc::clone)
-            .collect();
         let (alive, ended) = mpsc::channel(1);
-        let (secrets, fidelity, form) = (self.secrets, self.fidelity, form.clone());
-        let prints = self.monitor.fingerprint_engine();
-        let extra = prints.and_then(|prints| prints.extra());
-        self.control.read(move |resource| {
-            let outlets = outlets.clone();
+        for (lane, (control, _)) in self.monitor.lanes().iter().zip(&*self.controls) {
+            let outlets = lane.outlets();
+            let outlets = outlets.iter().map(Arc::clone);
+            let outlets: Vec<_> = outlets.filter(|it| it.wire() == Wire::Meshery).collect();
             if outlets.is_empty() {
-                return None;
+                continue;
             }
-            let replay = Replay::new(resource, outlets, &form, (fidelity, secrets), alive.clone())
-                .with_extra(extra.clone());
-            Some(Box::new(replay))
-        })?;
+            let (secrets, fidelity) = (self.secrets, self.fidelity);
+            let (form, alive) = (form.clone(), alive.clone());
+            let extra = lane.prints().and_then(|prints| prints.extra());
+            control.read(move |resource| {
+                let (outlets, alive) = (outlets.clone(), alive.clone());
+                let how = (fidelity, secrets);
+                let replay =
+                    Replay::new(resource, outlets, &form, how, alive).with_extra(extra.clone());
+                Some(Box::new(replay))
+            })?;
+        }
         Ok(Replaying(ended))
     }
 }

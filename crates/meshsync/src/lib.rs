@@ -80,6 +80,7 @@ mod fingerprints;
 mod full_sync;
 mod handle;
 mod kube_events;
+mod lane;
 mod leader;
 #[cfg(feature = "admin")]
 mod listen;

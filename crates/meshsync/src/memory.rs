@@ -18,7 +18,7 @@ use crate::run::RunError;
 /// Of several sinks, one that cannot be asked holds up the others for this long.
 const RECALL_MAX: Duration = Duration::from_secs(15);
 
-/// Wraps the sinks of Meshery messages, so that they remember in a folder.
+/// Wraps sinks, all of Meshery messages, so that they remember in a folder.
 ///
 /// Others need no memory: a stream has its own, and who reads records is told
 /// where each resource ends.
@@ -34,10 +34,6 @@ pub(crate) async fn keep(
     tokio::fs::create_dir_all(folder).await.map_err(failed)?;
     let mut wrapped: Vec<Box<dyn Sink>> = Vec::new();
     for sink in sinks {
-        if sink.wire() != Wire::Meshery {
-            wrapped.push(sink);
-            continue;
-        }
         let path = folder.join(file_name(scope, &sink.name()));
         let sink = RememberingSink::open(sink, &path).await.map_err(failed)?;
         wrapped.push(Box::new(sink));
@@ -45,35 +41,38 @@ pub(crate) async fn keep(
     Ok(wrapped)
 }
 
-/// Asks the sinks what they were given before. The only one is waited for: nobody
-/// could be given anything before it is there.
+/// Asks sinks of Meshery messages what they were given before. The only sink of a row
+/// is waited for: nobody could be given anything before it is there.
 pub(crate) async fn recall_all(
     sinks: &mut [Box<dyn Sink>],
     outlets: &Outlets,
     scope: &ClusterId,
 ) -> Vec<Remembered> {
-    let is_alone = sinks.len() == 1;
-    let asked = sinks.iter_mut().zip(outlets.iter());
-    let asked = asked.map(|(sink, outlet)| async move {
+    let is_alone = outlets.iter().count() == 1;
+    let row = outlets.iter().enumerate();
+    let row = row.filter(|(_, outlet)| outlet.wire() == Wire::Meshery);
+    let asked = sinks.iter_mut().zip(row);
+    let asked = asked.map(|(sink, (at, outlet))| async move {
         let recalled = recall(&mut **sink, outlet, scope);
         if is_alone {
-            return recalled.await;
+            return (at, recalled.await);
         }
         let recalled = tokio::time::timeout(RECALL_MAX, recalled).await;
-        recalled.unwrap_or_else(|_elapsed| {
+        let recalled = recalled.unwrap_or_else(|_elapsed| {
             tracing::warn!(
                 sink = outlet.status().name(), waited = ?RECALL_MAX,
                 "what this sink was given before cannot be known yet; what is gone of it is told \
                  after the next start"
             );
             Vec::new()
-        })
+        });
+        (at, recalled)
     });
     let mut remembered: HashMap<(ResourceId, String), Remembered> = HashMap::new();
-    for (at, published) in join_all(asked).await.into_iter().enumerate() {
+    for (at, published) in join_all(asked).await {
         if !published.is_empty() {
-            let (sink, objects) = (sinks[at].name(), published.len());
-            tracing::info!(sink, objects, "what was published before is known");
+            let objects = published.len();
+            tracing::info!(objects, "what was published before is known");
         }
         for object in published {
             note(&mut remembered, &object, SinkSet::one(at));

@@ -6,6 +6,7 @@ mod process;
 mod traffic;
 
 use std::fmt;
+use std::sync::Arc;
 
 use meshsync_informer::ResourceState;
 use meshsync_model::Secrets;
@@ -16,6 +17,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::lane::Lane;
 use crate::monitor::Monitor;
 
 /// A registry over one pipeline.
@@ -90,8 +92,21 @@ impl Collector for PipelineCollector {
 
 impl PipelineCollector {
     fn encode_resources(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let resources = self.monitor.resources();
-        let label = |at: usize| [("resource", resources[at].resource.id().to_string())];
+        let lanes = self.monitor.lanes();
+        let mut resources = Vec::new();
+        let mut labels = Vec::new();
+        for lane in lanes {
+            let scope = lane.identity().map(|(_, scope)| scope.to_string());
+            for snapshot in lane.board().snapshot() {
+                labels.push(of_resource(
+                    snapshot.resource.id().to_string(),
+                    scope.clone(),
+                    lanes,
+                ));
+                resources.push(snapshot);
+            }
+        }
+        let label = |at: usize| labels[at].clone();
         let all = || 0..resources.len();
         let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
         let of = |value: fn(&meshsync_informer::ResourceSnapshot) -> u64| {
@@ -282,6 +297,20 @@ impl PipelineCollector {
                 .map(|(l, v)| (l, ConstCounter::new(v))),
         )
     }
+}
+
+/// What a series of a resource is told apart by. Several sources may have one of one
+/// name: then by the source, too.
+fn of_resource(
+    resource: String,
+    scope: Option<String>,
+    lanes: &[Arc<Lane>],
+) -> Vec<(&'static str, String)> {
+    let mut labels = vec![("resource", resource)];
+    if lanes.len() > 1 {
+        labels.push(("scope", scope.unwrap_or_default()));
+    }
+    labels
 }
 
 fn single(

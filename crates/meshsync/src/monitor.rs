@@ -1,21 +1,21 @@
 //! The status of a pipeline.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use meshsync_broker::{Received, SinkStatus};
 use meshsync_fingerprint::Verdict;
 use meshsync_informer::source::SourceSnapshot;
-use meshsync_informer::{ResourceSnapshot, StatusBoard, TrafficSnapshot};
+use meshsync_informer::{ResourceSnapshot, Traffic, TrafficSnapshot};
 use meshsync_model::{ClusterId, Resource, Secrets};
 use tokio::sync::watch;
 
 use crate::check::SyntheticStatus;
 use crate::configuration::ConfigurationStatus;
-use crate::fingerprints::Fingerprints;
 use crate::kube_events::Notices;
-use crate::outlets::Outlets;
+use crate::lane::Lane;
+use crate::outlets::{Outlets, SinkRow};
 use crate::status::StatusDocument;
 
 /// A view of a pipeline's status. Cheap to clone; reading it costs the pipeline
@@ -28,14 +28,11 @@ pub struct Monitor {
 #[derive(Debug)]
 struct Shared {
     started: SystemTime,
-    board: Arc<StatusBoard>,
+    /// One for each source, the cluster first; at least one.
+    lanes: Vec<Arc<Lane>>,
     /// Replaced only before the pipeline runs.
-    outlets: Mutex<Arc<Outlets>>,
+    sinks: Mutex<Arc<[SinkRow]>>,
     secrets: Secrets,
-    /// URL of the API server and identity of the cluster, once known.
-    cluster: OnceLock<(String, ClusterId)>,
-    full_sync: watch::Sender<bool>,
-    prints: Option<Arc<Fingerprints>>,
     /// A broker that requests come from was reached once.
     connected: watch::Sender<bool>,
     configuration: watch::Sender<ConfigurationStatus>,
@@ -100,7 +97,7 @@ pub struct SinkSnapshot {
 }
 
 /// A moment of an outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxSnapshot {
     /// Bytes waiting.
     pub queued_bytes: usize,
@@ -112,20 +109,17 @@ pub struct OutboxSnapshot {
 
 impl Monitor {
     pub(crate) fn new(
-        outlets: Arc<Outlets>,
+        lanes: Vec<Arc<Lane>>,
+        sinks: Vec<SinkRow>,
         secrets: Secrets,
-        prints: Option<Arc<Fingerprints>>,
         notices: Notices,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 started: SystemTime::now(),
-                board: Arc::new(StatusBoard::default()),
-                outlets: Mutex::new(outlets),
+                lanes,
+                sinks: Mutex::new(sinks.into()),
                 secrets,
-                cluster: OnceLock::new(),
-                full_sync: watch::Sender::new(false),
-                prints,
                 connected: watch::Sender::new(false),
                 configuration: watch::Sender::default(),
                 notices,
@@ -135,40 +129,50 @@ impl Monitor {
         }
     }
 
-    /// Every resource under observation.
+    /// Every resource under observation, source by source.
     pub fn resources(&self) -> Vec<ResourceSnapshot> {
-        self.shared.board.snapshot()
+        let lanes = self.lanes().iter();
+        lanes.flat_map(|lane| lane.board().snapshot()).collect()
     }
 
     /// Every sink.
     pub fn sinks(&self) -> Vec<SinkSnapshot> {
-        let snapshot = |outlet: &Arc<meshsync_broker::Outlet>| {
-            let (queued_bytes, in_flight_bytes, waiting) = outlet.depth();
+        let snapshot = |row: &SinkRow| {
+            let mut outbox = OutboxSnapshot::default();
+            let mut pending_since = Vec::new();
+            for outlet in &row.outlets {
+                let (queued_bytes, in_flight_bytes, waiting) = outlet.depth();
+                outbox.queued_bytes += queued_bytes;
+                outbox.in_flight_bytes += in_flight_bytes;
+                outbox.waiting += waiting;
+                pending_since.extend(outlet.pending_since());
+            }
             SinkSnapshot {
-                status: Arc::clone(outlet.status()),
-                outbox: OutboxSnapshot {
-                    queued_bytes,
-                    in_flight_bytes,
-                    waiting,
-                },
-                pending_since: outlet.pending_since(),
+                status: Arc::clone(&row.status),
+                outbox,
+                pending_since,
             }
         };
-        self.outlets().iter().map(snapshot).collect()
+        self.sink_rows().iter().map(snapshot).collect()
     }
 
     /// URL of the API server and identity of the cluster, once known; name and
-    /// identity of another source.
+    /// identity of another source where no cluster is observed. Of several sources
+    /// those of the first.
     pub fn cluster(&self) -> Option<(&str, &ClusterId)> {
-        self.shared
-            .cluster
-            .get()
-            .map(|(url, id)| (url.as_str(), id))
+        self.lanes().first().and_then(|lane| lane.identity())
     }
 
-    /// How its source is doing.
+    /// How its source is doing; the first, where there are several.
     pub fn source(&self) -> SourceSnapshot {
-        self.shared.board.source_snapshot()
+        let mut sources = self.sources();
+        sources.swap_remove(0)
+    }
+
+    /// How each source is doing: the cluster first, then as they were given.
+    pub fn sources(&self) -> Vec<SourceSnapshot> {
+        let lanes = self.lanes().iter();
+        lanes.map(|lane| lane.board().source_snapshot()).collect()
     }
 
     /// When this pipeline was built.
@@ -187,31 +191,50 @@ impl Monitor {
     /// A stream of changes confirms what has been read from it: read it while
     /// waiting for this.
     pub fn is_synced(&self) -> bool {
-        *self.shared.full_sync.borrow()
+        self.lanes().iter().all(|lane| lane.is_synced())
+    }
+
+    /// Whether [`Monitor::is_synced`], but for sources that were found in trouble
+    /// before they were told in full: of several sources one that is away does not
+    /// keep the others from being of use. At least one has been told in full. Once
+    /// this holds it holds for good.
+    pub fn is_ready(&self) -> bool {
+        let lanes = self.lanes();
+        if lanes.len() == 1 {
+            return self.is_synced();
+        }
+        let is_settled = lanes.iter().all(|lane| lane.is_synced_or_excused());
+        is_settled && lanes.iter().any(|lane| lane.is_synced())
     }
 
     /// Waits until [`Monitor::is_synced`]; for ever when the pipeline ends first.
     pub async fn synced(&self) {
-        let mut full_sync = self.shared.full_sync.subscribe();
-        if full_sync.wait_for(|done| *done).await.is_err() {
-            std::future::pending::<()>().await;
+        for lane in self.lanes() {
+            let mut full_sync = lane.full_sync().subscribe();
+            if full_sync.wait_for(|done| *done).await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 
     /// What is installed, as far as it was worked out; nothing without
     /// [`Builder::fingerprints`](crate::Builder::fingerprints).
     pub fn fingerprints(&self) -> Arc<[Arc<Verdict>]> {
-        let prints = self.shared.prints.as_ref();
-        prints.map_or_else(Arc::default, |prints| prints.verdicts())
+        let mut prints = self.lanes().iter().filter_map(|lane| lane.prints());
+        match (prints.next(), prints.next()) {
+            (None, _) => Arc::default(),
+            (Some(one), None) => one.verdicts(),
+            (Some(first), Some(second)) => {
+                let all = [first, second].into_iter().chain(prints);
+                let all = all.map(|prints| prints.verdicts());
+                all.flat_map(|verdicts| verdicts.to_vec()).collect()
+            }
+        }
     }
 
     /// Whether anybody asked for [`Monitor::fingerprints`].
     pub fn has_fingerprints(&self) -> bool {
-        self.shared.prints.is_some()
-    }
-
-    pub(crate) fn fingerprint_engine(&self) -> Option<Arc<Fingerprints>> {
-        self.shared.prints.clone()
+        self.lanes().iter().any(|lane| lane.prints().is_some())
     }
 
     /// Who leads, with [`Builder::leader_election`](crate::Builder::leader_election).
@@ -303,12 +326,14 @@ impl Monitor {
     /// Groups of which the server could not say what they serve, when it was last
     /// asked.
     pub fn unavailable_groups(&self) -> Vec<String> {
-        self.shared.board.unavailable()
+        let lanes = self.lanes().iter();
+        lanes.flat_map(|lane| lane.board().unavailable()).collect()
     }
 
-    /// What was asked of the API server, and how its watches lived.
+    /// What was asked of the API server, and how its watches lived; of all of them
+    /// where there are several.
     pub fn traffic(&self) -> TrafficSnapshot {
-        self.shared.board.traffic().snapshot()
+        self.traffic_cell().snapshot()
     }
 
     /// The status as one document.
@@ -320,26 +345,27 @@ impl Monitor {
         self.shared.connected.send_replace(true);
     }
 
-    pub(crate) fn board(&self) -> &Arc<StatusBoard> {
-        &self.shared.board
+    /// Where all sources count what they ask.
+    pub(crate) fn traffic_cell(&self) -> &Arc<Traffic> {
+        // There is at least one.
+        self.shared.lanes[0].board().traffic()
     }
 
-    pub(crate) fn outlets(&self) -> Arc<Outlets> {
-        let outlets = self.shared.outlets.lock();
-        Arc::clone(&outlets.unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn lanes(&self) -> &[Arc<Lane>] {
+        &self.shared.lanes
     }
 
-    pub(crate) fn set_outlets(&self, next: Outlets) {
-        let outlets = self.shared.outlets.lock();
-        *outlets.unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+    pub(crate) fn sink_rows(&self) -> Arc<[SinkRow]> {
+        let sinks = self.shared.sinks.lock();
+        Arc::clone(&sinks.unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn full_sync(&self) -> watch::Sender<bool> {
-        self.shared.full_sync.clone()
-    }
-
-    pub(crate) fn set_cluster(&self, url: String, id: ClusterId) {
-        // Set once: a pipeline runs once.
-        self.shared.cluster.get_or_init(|| (url, id));
+    /// Other sinks, before the pipeline runs.
+    pub(crate) fn set_sinks(&self, rows: Vec<SinkRow>, lanes: Vec<Outlets>) {
+        for (lane, outlets) in self.lanes().iter().zip(lanes) {
+            lane.set_outlets(outlets);
+        }
+        let sinks = self.shared.sinks.lock();
+        *sinks.unwrap_or_else(PoisonError::into_inner) = rows.into();
     }
 }

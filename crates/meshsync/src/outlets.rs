@@ -1,12 +1,49 @@
-//! The row of sinks of one pipeline.
+//! The rows of sinks of a pipeline: one row for each source.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meshsync_broker::{Outlet, Sink, SinkState, SinkStatus};
+use meshsync_broker::{Outlet, Sink, SinkState, SinkStatus, Wire};
 use meshsync_informer::{Room, SinkSet};
 use meshsync_model::ResourceId;
 use tokio::sync::watch;
+
+/// A sink, and its outlets: one for each source that gives to it.
+#[derive(Debug)]
+pub(crate) struct SinkRow {
+    pub(crate) status: Arc<SinkStatus>,
+    pub(crate) wire: Wire,
+    pub(crate) outlets: Vec<Arc<Outlet>>,
+}
+
+/// Lays an outlet from each source to each sink that takes what it has: Meshery
+/// messages are about clusters. `clusters` says of each source whether it is one.
+pub(crate) fn lay(
+    sinks: &[Box<dyn Sink>],
+    clusters: &[bool],
+    outbox_bytes: usize,
+) -> (Vec<SinkRow>, Vec<Outlets>) {
+    let mut rows = Vec::new();
+    let mut lanes: Vec<Vec<Arc<Outlet>>> = vec![Vec::new(); clusters.len()];
+    for sink in sinks {
+        let (wire, status) = (sink.wire(), Arc::new(SinkStatus::new(sink.name())));
+        let mut outlets = Vec::new();
+        for (lane, is_cluster) in lanes.iter_mut().zip(clusters) {
+            if wire == Wire::Meshery && !is_cluster {
+                continue;
+            }
+            let outlet = Arc::new(Outlet::new(outbox_bytes, wire, Arc::clone(&status)));
+            outlets.push(Arc::clone(&outlet));
+            lane.push(outlet);
+        }
+        rows.push(SinkRow {
+            status,
+            wire,
+            outlets,
+        });
+    }
+    (rows, lanes.into_iter().map(Outlets::new).collect())
+}
 
 /// Every sink's outlet, and which resources each has been given in full.
 #[derive(Debug)]
@@ -18,14 +55,10 @@ pub(crate) struct Outlets {
 }
 
 impl Outlets {
-    pub(crate) fn new(sinks: &[Box<dyn Sink>], outbox_bytes: usize) -> Self {
-        let outlet = |sink: &dyn Sink| {
-            let status = Arc::new(SinkStatus::new(sink.name()));
-            Arc::new(Outlet::new(outbox_bytes, sink.wire(), status))
-        };
+    fn new(outlets: Vec<Arc<Outlet>>) -> Self {
         Self {
-            outlets: sinks.iter().map(|sink| outlet(&**sink)).collect(),
-            synced: Mutex::new(vec![HashSet::new(); sinks.len()]),
+            synced: Mutex::new(vec![HashSet::new(); outlets.len()]),
+            outlets,
             changes: watch::Sender::new(0),
         }
     }
@@ -71,13 +104,6 @@ impl Outlets {
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
-    }
-
-    /// Says that nothing more will be offered.
-    pub(crate) fn close(&self) {
-        for outlet in &self.outlets {
-            outlet.close();
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sources by URL.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use meshsync_informer::ClusterConfig;
@@ -72,6 +73,27 @@ impl SourceUrl {
             #[cfg(feature = "manifests")]
             Self::Manifests(url) => Box::new(meshsync_sources::manifests(url)),
         }
+    }
+}
+
+/// As it is written. What it names in files and standard input stays as it was given.
+impl fmt::Display for SourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, context) = match self {
+            Self::Cluster(ClusterConfig::Kubeconfig { path, context }) => (path, context),
+            Self::Cluster(_) => return f.write_str("k8s:"),
+            #[cfg(any(feature = "docker", feature = "manifests"))]
+            other => return f.write_str(&other.clone().open().name()),
+        };
+        f.write_str("k8s:")?;
+        let path = path
+            .as_ref()
+            .map(|path| format!("kubeconfig={}", path.display()));
+        let context = context.as_ref().map(|context| format!("context={context}"));
+        for (at, option) in context.iter().chain(&path).enumerate() {
+            write!(f, "{}{option}", if at == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct FingerprintArgs {
         short,
         long = "file",
         value_name = "FILE|DIR|-",
-        conflicts_with_all = ["source", "include", "exclude", "also", "namespace", "cluster_id"]
+        conflicts_with_all = ["sources", "include", "exclude", "also", "namespace", "cluster_id"]
     )]
     pub(crate) files: Vec<PathBuf>,
     /// What to write
@@ -156,7 +156,7 @@ pub(crate) struct RbacArgs {
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     /// Ask no cluster: only what every cluster serves can be told then, and no custom resources
-    #[arg(long, conflicts_with = "source")]
+    #[arg(long, conflicts_with = "sources")]
     pub(crate) offline: bool,
     /// Who is permitted
     #[arg(

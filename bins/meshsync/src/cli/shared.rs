@@ -14,10 +14,11 @@ use crate::values;
 #[derive(Debug, Default, Args)]
 pub(crate) struct ClusterArgs {
     /// What to observe: a cluster as k8s:[?context=NAME&kubeconfig=PATH], a container engine as
-    /// docker:, or manifests as manifests:PATH or manifests:- for standard input. Without it the
-    /// cluster we run in, else $KUBECONFIG, else ~/.kube/config
-    #[arg(long, value_name = "URL")]
-    pub(crate) source: Option<String>,
+    /// docker:, or manifests as manifests:PATH or manifests:- for standard input (repeatable with
+    /// `run`; each goes on whatever becomes of the others). Without it the cluster we run in, else
+    /// $KUBECONFIG, else ~/.kube/config
+    #[arg(long = "source", value_name = "URL")]
+    pub(crate) sources: Vec<String>,
     /// Observe only what matches, such as pods, deployments.apps, *.cilium.io, or with conditions on
     /// objects 'pods@team-* labels=app=web' (repeatable)
     #[arg(long, value_name = "RULE")]

@@ -27,7 +27,15 @@ pub(crate) fn show(args: &ShowArgs) -> Result<(), Failure> {
     let mut values = BTreeMap::new();
     for (origin, layer) in layers {
         for (key, value) in layer.entries() {
-            values.entry(key).or_insert((value, origin));
+            // Whoever names one source or several names all.
+            let other = match key {
+                "source" => "sources",
+                "sources" => "source",
+                other => other,
+            };
+            if other == key || !values.contains_key(other) {
+                values.entry(key).or_insert((value, origin));
+            }
         }
     }
     for (key, (value, origin)) in values {

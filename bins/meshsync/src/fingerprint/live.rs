@@ -17,12 +17,14 @@ pub(super) async fn observe(
     secrets: Secrets,
 ) -> Result<Engine, Failure> {
     let stop = signals::stop_token(None)?;
+    let file = config::read(None)?;
+    settings::one_source(args, &file)?;
     let engine = Arc::new(Mutex::new(Some(engine)));
     let sink = EngineSink {
         engine: Arc::clone(&engine),
         index: Index::new(),
     };
-    let meshsync = settings::cluster(args, &config::read(None)?)?
+    let meshsync = settings::cluster(args, &file)?
         .secrets(secrets)
         .sink(sink)
         .build()

@@ -25,6 +25,8 @@ pub(crate) async fn snapshot(args: SnapshotArgs, log_format: LogFormat) -> Resul
     logging::start(log_format, "warn", None)?;
     let started = Instant::now();
     let stop = signals::stop_token(None)?;
+    let file = config::read(None)?;
+    settings::one_source(&args.cluster, &file)?;
     // Before any work: a path that cannot be written is known at once.
     let output = Output::create(args.output.as_deref())?;
     let wire = match args.format {
@@ -32,7 +34,7 @@ pub(crate) async fn snapshot(args: SnapshotArgs, log_format: LogFormat) -> Resul
         SnapshotFormat::Manifests => Wire::Object,
     };
     let (sink, spool) = Spool::create(wire, output.dir()).map_err(Failure::other)?;
-    let meshsync = settings::cluster(&args.cluster, &config::read(None)?)?
+    let meshsync = settings::cluster(&args.cluster, &file)?
         .sink(sink)
         .build()
         .map_err(Failure::configuration)?;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 use meshsync::StatusDocument;
-use meshsync::status::{Health, ResourceStatus, SinkStatus};
+use meshsync::status::{Health, ResourceStatus, SinkStatus, SourceStatus};
 
 use crate::output::{BAD, DIM, GOOD, HEAD, WARN, bytes, seconds, styled};
 
@@ -17,10 +17,14 @@ pub(super) fn write(out: &mut dyn Write, status: &StatusDocument) -> io::Result<
         writeln!(out, "  {}", problem.message)?;
         writeln!(out, "  {} {}", styled(DIM, "do:"), problem.remedy)?;
     }
+    if status.sources.len() > 1 {
+        writeln!(out)?;
+        sources(out, &status.sources)?;
+    }
     writeln!(out)?;
     sinks(out, &status.sinks)?;
     writeln!(out)?;
-    resources(out, &status.resources)?;
+    resources(out, status)?;
     fingerprints(out, status)
 }
 
@@ -61,6 +65,38 @@ fn summary(out: &mut dyn Write, status: &StatusDocument) -> io::Result<()> {
         writeln!(out, "{}", styled(WARN, "values of Secrets leave in plain"))?;
     }
     Ok(())
+}
+
+fn sources(out: &mut dyn Write, sources: &[SourceStatus]) -> io::Result<()> {
+    let head = [
+        "SOURCE",
+        "STATE",
+        "FOR",
+        "PLATFORM",
+        "RESOURCES",
+        "OBJECTS",
+        "PROBLEMS",
+        "SCOPE",
+    ];
+    let rows = sources.iter().map(|source| {
+        let style = match source.state.as_str() {
+            "live" => GOOD,
+            "connecting" => WARN,
+            _ => BAD,
+        };
+        let cells = vec![
+            source.source.clone(),
+            source.state.clone(),
+            since(source.since),
+            source.platform.clone(),
+            source.resources.to_string(),
+            source.objects.to_string(),
+            source.problem_count.to_string(),
+            dash(source.scope.clone()),
+        ];
+        (cells, style)
+    });
+    table(out, &head, rows.collect())
 }
 
 fn sinks(out: &mut dyn Write, sinks: &[SinkStatus]) -> io::Result<()> {
@@ -104,7 +140,22 @@ fn sinks(out: &mut dyn Write, sinks: &[SinkStatus]) -> io::Result<()> {
     table(out, &head, rows.collect())
 }
 
-fn resources(out: &mut dyn Write, resources: &[ResourceStatus]) -> io::Result<()> {
+fn resources(out: &mut dyn Write, status: &StatusDocument) -> io::Result<()> {
+    for source in &status.sources {
+        let own = status.resources.iter();
+        let own: Vec<_> = own.filter(|own| own.scope == source.scope).collect();
+        if own.is_empty() {
+            continue;
+        }
+        if status.sources.len() > 1 {
+            writeln!(out, "{}", styled(DIM, &source.source))?;
+        }
+        resources_of(out, &own)?;
+    }
+    Ok(())
+}
+
+fn resources_of(out: &mut dyn Write, resources: &[&ResourceStatus]) -> io::Result<()> {
     let head = [
         "RESOURCE", "STATE", "FOR", "TIER", "OBJECTS", "EVENTS", "LAST", "LAG", "RESTARTS", "OWED",
     ];

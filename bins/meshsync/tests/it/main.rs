@@ -18,6 +18,7 @@ mod otlp;
 mod reader;
 mod run;
 mod snapshot;
+mod sources;
 mod status;
 mod store;
 mod support;

@@ -29,6 +29,7 @@ mod outgoing;
 mod pipeline;
 mod recall;
 mod replica;
+mod scoped;
 mod session;
 mod sink;
 mod streams;

@@ -1,15 +1,36 @@
 //! Compaction of a file of records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+/// From which records on a file counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Since {
+    /// Where the records of this run begin.
+    pub(super) start: u64,
+    /// The scopes of which earlier records count no more, since this run has said
+    /// all there is of them; `None` stands for every scope.
+    pub(super) said: Option<HashSet<String>>,
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Compacted {
+    /// Its length.
+    pub(super) bytes: u64,
+    /// Where the records of this run begin in it.
+    pub(super) start: u64,
+}
+
 #[derive(Deserialize)]
 struct Record<'a> {
     event: &'a str,
+    #[serde(borrow, default)]
+    scope: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     object: Option<Object<'a>>,
 }
@@ -38,28 +59,28 @@ struct Last {
     deleted: bool,
 }
 
-/// Replaces the file by the last record of each object that is not deleted,
-/// counting records from byte `start` on only, followed by the last `SYNCED`
-/// record. A record of an object that stands alone becomes no `ADDED`: records
+/// Replaces the file by the last record of each object that is not deleted, as far
+/// as it counts, and by the last `SYNCED` record of each scope. A record of an object that stands alone becomes no `ADDED`: records
 /// are copied as they are.
 ///
 /// Reads the file twice and keeps about 100 bytes per object meanwhile. The
 /// replacement is atomic: after a crash there is the old file or the new one,
-/// after an error the old one alone. Returns the length of the new one.
-pub(super) fn compact(path: &Path, start: u64) -> io::Result<u64> {
+/// after an error the old one alone.
+pub(super) fn compact(path: &Path, since: &Since) -> io::Result<Compacted> {
     let mut input = BufReader::new(File::open(path)?);
-    let (last, synced) = survey(path, &mut input, start)?;
+    let (last, synced) = survey(path, &mut input, since)?;
     let mut keep: Vec<u64> = last
         .into_values()
         .filter(|last| !last.deleted)
         .map(|last| last.offset)
         .collect();
-    keep.extend(synced);
+    keep.extend(synced.into_values());
     keep.sort_unstable();
+    let mut earlier = 0;
 
     // Never more readable than what it replaces.
     let permissions = input.get_ref().metadata()?.permissions();
-    replace(path, |output| {
+    let bytes = replace(path, |output| {
         output.get_ref().set_permissions(permissions)?;
         let mut line = Vec::new();
         let mut at = u64::MAX;
@@ -70,8 +91,15 @@ pub(super) fn compact(path: &Path, start: u64) -> io::Result<u64> {
             line.clear();
             at = offset + input.read_until(b'\n', &mut line)? as u64;
             output.write_all(&line)?;
+            if offset < since.start {
+                earlier += line.len() as u64;
+            }
         }
         Ok(())
+    })?;
+    Ok(Compacted {
+        bytes,
+        start: earlier,
     })
 }
 
@@ -109,11 +137,17 @@ fn private(path: &Path) -> io::Result<File> {
 fn survey(
     path: &Path,
     input: &mut (impl BufRead + Seek),
-    start: u64,
-) -> io::Result<(HashMap<String, Last>, Option<u64>)> {
+    since: &Since,
+) -> io::Result<(HashMap<String, Last>, HashMap<String, u64>)> {
+    // Where nothing before this run counts there is nothing to look at, either.
+    let start = since.said.as_ref().map_or(since.start, |_| 0);
     input.seek(SeekFrom::Start(start))?;
+    let counts = |scope: &str, offset: u64| {
+        let is_said = since.said.as_ref().is_none_or(|said| said.contains(scope));
+        offset >= since.start || !is_said
+    };
     let mut last = HashMap::new();
-    let mut synced = None;
+    let mut synced = HashMap::new();
     let mut offset = start;
     let mut line = Vec::new();
     loop {
@@ -123,14 +157,18 @@ fn survey(
             return Ok((last, synced));
         }
         match serde_json::from_slice::<Record<'_>>(&line) {
+            Ok(Record { scope, .. }) if !counts(&scope, offset) => {}
             Ok(Record {
                 object: Some(object),
                 event,
+                scope,
             }) => {
                 let deleted = event == "DELETED";
-                last.insert(key(&object), Last { offset, deleted });
+                last.insert(key(&scope, &object), Last { offset, deleted });
             }
-            Ok(Record { object: None, .. }) => synced = Some(offset),
+            Ok(Record { scope, .. }) => {
+                synced.insert(scope.into_owned(), offset);
+            }
             // Not a record of ours; it is not kept.
             // The reader's own words are not repeated: they quote the line.
             Err(error) => {
@@ -142,7 +180,18 @@ fn survey(
     }
 }
 
-fn key(object: &Object<'_>) -> String {
+/// The scope of a record; empty where it names none.
+pub(super) fn scope_of(record: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Scope<'a> {
+        #[serde(borrow, default)]
+        scope: std::borrow::Cow<'a, str>,
+    }
+    serde_json::from_slice::<Scope<'_>>(record)
+        .map_or_else(|_| String::new(), |record| record.scope.into_owned())
+}
+
+fn key(scope: &str, object: &Object<'_>) -> String {
     // The version is not part of an object's identity.
     let group = object
         .api_version
@@ -150,7 +199,7 @@ fn key(object: &Object<'_>) -> String {
         .map_or("", |(group, _)| group);
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     format!(
-        "{group}/{}/{namespace}/{}",
+        "{scope}/{group}/{}/{namespace}/{}",
         object.kind, object.metadata.name
     )
 }

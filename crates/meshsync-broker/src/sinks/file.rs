@@ -1,10 +1,11 @@
 //! Records in a file, appended, compacted at each full sync.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::compact;
+use super::compact::{self, Since};
 use crate::{Batch, BoxFuture, Published, Sink, SinkError, Wire};
 
 /// Grown to this many times its size after the last compaction, and to more
@@ -18,6 +19,8 @@ const COMPACT_BYTES_MIN: u64 = 64 << 20;
 /// At each full sync the file is replaced, atomically, by the last record of
 /// every live object, so that it then is the cluster's picture; changes follow
 /// behind. What earlier runs wrote stays until the first full sync of this one.
+/// With several sources that goes for each of them, and what is of none of them
+/// stays until the first full sync of the last.
 /// A line that a crash left unfinished is cut off at the next start. Where the
 /// file cannot be replaced it grows: records are written all the same.
 #[derive(Debug)]
@@ -41,8 +44,11 @@ struct Log {
     compacted_bytes: u64,
     /// Where this run's records begin; unknown until the file was opened.
     run_start: Option<u64>,
-    /// Whether this run has said all there is: earlier ones may be forgotten.
-    synced: bool,
+    /// Of which scopes this run has said all there is: what earlier ones said may be
+    /// forgotten.
+    said: HashSet<String>,
+    /// How many sources there are.
+    sources: usize,
 }
 
 impl FileSink {
@@ -57,9 +63,11 @@ impl FileSink {
 
     async fn write(&mut self, batch: &Batch) -> Result<Published, SinkError> {
         let mut lines = Vec::new();
-        let mut full_sync = false;
+        let mut full_sync = None;
         for delivery in &batch.deliveries {
-            full_sync |= delivery.is_full_sync();
+            if delivery.is_full_sync() {
+                full_sync = Some(compact::scope_of(&delivery.payload));
+            }
             if !delivery.payload.is_empty() {
                 lines.extend_from_slice(&delivery.payload);
                 lines.push(b'\n');
@@ -111,6 +119,12 @@ impl Sink for FileSink {
         Wire::Record
     }
 
+    fn expect_sources(&mut self, count: usize) {
+        if let Some(log) = &mut self.log {
+            log.sources = count;
+        }
+    }
+
     fn publish<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Published, SinkError>> {
         Box::pin(self.write(batch))
     }
@@ -126,24 +140,26 @@ impl Log {
             compact_bytes_min: COMPACT_BYTES_MIN,
             compacted_bytes: 0,
             run_start,
-            synced: false,
+            said: HashSet::new(),
+            sources: 1,
         }
     }
 
     /// Appends lines. Once they are written, that the file could not be compacted
     /// is no reason to write them again: it is what is returned then.
-    fn append(&mut self, lines: &[u8], full_sync: bool) -> io::Result<Option<io::Error>> {
+    fn append(&mut self, lines: &[u8], full_sync: Option<String>) -> io::Result<Option<io::Error>> {
         let written = self.write(lines);
         if written.is_err() {
             // The next try opens the file again and cuts half a line off.
             self.file = None;
         }
         written?;
-        self.synced |= full_sync;
-        let grown = self.synced
+        let is_full_sync = full_sync.is_some();
+        self.said.extend(full_sync);
+        let grown = !self.said.is_empty()
             && self.bytes > self.compact_bytes_min
             && self.bytes > self.compacted_bytes.saturating_mul(COMPACT_GROWTH);
-        let due = self.regular && (full_sync || grown);
+        let due = self.regular && (is_full_sync || grown);
         Ok(due.then(|| self.compact().err()).flatten())
     }
 
@@ -171,8 +187,13 @@ impl Log {
         // Not again before the file has grown once more, even if it fails.
         self.compacted_bytes = self.bytes;
         // What this run has not said again by its first full sync is gone.
-        self.compacted_bytes = compact::compact(&self.path, self.run_start.unwrap_or(0))?;
-        self.run_start = Some(0);
+        let since = Since {
+            start: self.run_start.unwrap_or(0),
+            said: (self.said.len() < self.sources).then(|| self.said.clone()),
+        };
+        let compacted = compact::compact(&self.path, &since)?;
+        self.compacted_bytes = compacted.bytes;
+        self.run_start = Some(compacted.start);
         Ok(())
     }
 }
@@ -330,6 +351,62 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn of_several_sources_each_forgets_its_own_when_it_has_said_all() {
+        use EventType::Added;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.jsonl");
+        let of = |scope: &str, mut delivery: Delivery| {
+            let text = String::from_utf8(delivery.payload.to_vec()).unwrap();
+            let scope = format!(r#""scope":"{scope}""#);
+            delivery.payload = text.replace(r#""scope":"c""#, &scope).into();
+            delivery
+        };
+        let names = || {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut names = Vec::new();
+            for line in text.lines() {
+                let record: serde_json::Value = serde_json::from_str(line).unwrap();
+                let name = record["object"]["metadata"]["name"].as_str();
+                names.push(format!(
+                    "{} {}",
+                    record["scope"].as_str().unwrap(),
+                    name.unwrap_or("-")
+                ));
+            }
+            names
+        };
+        // An earlier run, of another source, too. All have an object of one name.
+        let old = ["a", "b", "x"].map(|scope| {
+            [record(Added, "one", 1), record(Added, "old", 1)].map(|it| of(scope, it))
+        });
+        run(&path, old.into_iter().flatten().collect()).await;
+        let mut sink = FileSink::new(&path);
+        sink.expect_sources(2);
+        for batch in [
+            vec![of("a", record(Added, "one", 2))],
+            vec![of("b", record(Added, "one", 2))],
+            vec![of("a", full_sync())],
+        ] {
+            sink.publish(&Batch::of(batch)).await.unwrap();
+        }
+        // What is said of b is not complete yet.
+        assert_eq!(
+            names(),
+            ["b old", "x one", "x old", "a one", "b one", "a -"]
+        );
+        let batch = vec![of("a", record(Added, "two", 1)), of("a", full_sync())];
+        sink.publish(&Batch::of(batch)).await.unwrap();
+        assert_eq!(
+            names(),
+            ["b old", "x one", "x old", "a one", "b one", "a two", "a -"]
+        );
+        sink.publish(&Batch::of(vec![of("b", full_sync())]))
+            .await
+            .unwrap();
+        assert_eq!(names(), ["a one", "b one", "a two", "a -", "b -"]);
+    }
+
     #[cfg(unix)]
     #[tokio::test]
     async fn links_are_followed_and_permissions_kept() {
@@ -413,17 +490,17 @@ mod tests {
         let mut line = record(EventType::Modified, "a", 1).payload.to_vec();
         line.push(b'\n');
         let batch = line.repeat(250 / line.len() + 1);
-        assert!(log.append(&batch, true).unwrap().is_some());
+        assert!(log.append(&batch, Some("c".to_owned())).unwrap().is_some());
         let mut failed = 0;
         for _ in 0..8 {
-            failed += u32::from(log.append(&batch, false).unwrap().is_some());
+            failed += u32::from(log.append(&batch, None).unwrap().is_some());
         }
         assert_eq!(failed, 1);
         std::fs::remove_dir(&in_the_way).unwrap();
         while log.bytes <= log.compacted_bytes * COMPACT_GROWTH {
-            assert!(log.append(&batch, false).unwrap().is_none());
+            assert!(log.append(&batch, None).unwrap().is_none());
         }
-        assert!(log.append(&line, false).unwrap().is_none());
+        assert!(log.append(&line, None).unwrap().is_none());
         assert!(log.compacted_bytes < 1000, "{log:?}");
     }
 

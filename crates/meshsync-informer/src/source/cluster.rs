@@ -122,6 +122,7 @@ impl Source for Cluster {
                 timing: intake.timing,
                 pace: intake.pace,
                 verify: self.verify,
+                patient: intake.patient,
             };
             let board = intake.board;
             let planned = {

@@ -23,6 +23,7 @@ pub struct Intake {
     pub(crate) pace: Pace,
     pub(crate) planned: Box<dyn FnOnce() + Send>,
     pub(crate) stop: CancellationToken,
+    pub(crate) patient: bool,
 }
 
 impl std::fmt::Debug for Intake {
@@ -53,7 +54,16 @@ impl Intake {
             pace: Pace::default(),
             planned: Box::new(|| {}),
             stop,
+            patient: false,
         }
+    }
+
+    /// Whether the source is to go on trying where it would end with an error for
+    /// what cannot be reached at the start.
+    #[must_use]
+    pub fn patient(mut self, patient: bool) -> Self {
+        self.patient = patient;
+        self
     }
 
     /// What sinks were given by a process before this one.

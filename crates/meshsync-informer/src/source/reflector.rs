@@ -1,7 +1,10 @@
 //! From a list and a wait for changes to a source.
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use meshsync_model::{ClusterId, Platform};
 
@@ -19,7 +22,7 @@ use crate::timing::{Timing, exponential};
 /// |---|---|
 /// | the start | lists; sinks without room pace it |
 /// | a list is complete | what it did not show is gone; `SYNCED` |
-/// | a list or a watch fails | nothing is gone; waits, longer each time, and lists |
+/// | a list or a watch fails, or panics | nothing is gone; waits, longer each time, and lists |
 /// | another selection | only what it changes is told; lists if there is more to see |
 /// | a sink had no room and has it again | tells deletes, and lists for the states |
 /// | somebody wants to see everything again | lists for them alone |
@@ -129,7 +132,7 @@ impl<L: ListWatch> Running<L> {
         self.rows.begin_pass();
         let room = (!self.listed).then_some(&mut self.room);
         let mut shown = Shown::new(&mut self.rows, Mode::Pass, room);
-        self.source.list(&mut shown).await?;
+        caught(self.source.list(&mut shown)).await?;
         let problems = shown.into_problems();
         for problem in &problems {
             tracing::debug!(source = self.name, problem, "cannot be read");
@@ -167,7 +170,7 @@ impl<L: ListWatch> Running<L> {
                     drop(shown);
                     self.handle(signal).await?
                 }
-                next = self.source.watch(&mut shown) => match next? {
+                next = caught(self.source.watch(&mut shown)) => match next? {
                     Next::Watch => Then::Wait,
                     Next::List => Then::List,
                 },
@@ -190,7 +193,7 @@ impl<L: ListWatch> Running<L> {
             Signal::Reading(reading) => {
                 if self.rows.begin_reading(reading) {
                     let mut shown = Shown::new(&mut self.rows, Mode::Reading, None);
-                    let result = self.source.list(&mut shown).await;
+                    let result = caught(self.source.list(&mut shown)).await;
                     self.rows.end_reading();
                     result?;
                 }
@@ -227,5 +230,22 @@ impl<L: ListWatch> Running<L> {
         self.rows.fail(&text, self.failures);
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+}
+
+/// A panic of a source is a failure of it like others: its picture stays, and it is
+/// listed again.
+async fn caught<T>(asked: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+    // Nothing of ours is left half-way: the next thing is a list, from its beginning.
+    match AssertUnwindSafe(asked).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            let text = text.unwrap_or_default();
+            Err(SourceError::refused(format!(
+                "the source panicked, which is a defect in it; it is listed again: {text}"
+            )))
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::find::{ThisSystem, find};
 use super::http::Answer;
 use super::kinds::Kinds;
 use super::shape::{self, Pods, Shape, Shaped};
-use super::url::DockerUrl;
+use super::url::{DockerUrl, Place};
 
 /// Everything is listed again after this time: events have no checkpoints, and a
 /// connection may be dead without a word.
@@ -277,9 +277,11 @@ fn by_name(name: &str) -> ObjectRef<'_> {
 
 impl ListWatch for Docker {
     fn name(&self) -> String {
-        match &self.api {
-            Some(api) => format!("docker:{}", api.host),
-            None => "docker:".to_owned(),
+        match (&self.api, &self.url.place) {
+            (Some(api), _) => format!("docker:{}", api.host),
+            (None, Place::At(host)) => format!("docker:{host}"),
+            (None, Place::Context(name)) => format!("docker:?context={name}"),
+            (None, Place::Infer) => "docker:".to_owned(),
         }
     }
 

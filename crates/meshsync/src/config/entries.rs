@@ -15,6 +15,7 @@ impl Config {
         // Names every field, so that a new one cannot be forgotten here.
         let Self {
             source,
+            sources,
             sinks,
             include,
             exclude,
@@ -101,6 +102,7 @@ impl Config {
             ("sinks", list(&sinks)),
             ("smoothStart", duration(*smooth_start)),
             ("source", source.as_ref().map(|url| json!(url))),
+            ("sources", list(sources)),
             ("tiers", list(tiers)),
             ("verifyInterval", duration(*verify_interval)),
         ];
@@ -115,8 +117,15 @@ impl Config {
         fn list<T: Clone>(own: Vec<T>, lower: &[T]) -> Vec<T> {
             if own.is_empty() { lower.to_vec() } else { own }
         }
+        // Whoever names one or several names all.
+        let (source, sources) = if self.source_urls().is_empty() {
+            (lower.source.clone(), lower.sources.clone())
+        } else {
+            (self.source, self.sources)
+        };
         Self {
-            source: self.source.or_else(|| lower.source.clone()),
+            source,
+            sources,
             sinks: list(self.sinks, &lower.sinks),
             include: list(self.include, &lower.include),
             exclude: list(self.exclude, &lower.exclude),

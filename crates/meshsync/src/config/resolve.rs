@@ -41,6 +41,7 @@ pub(super) const KEYS: &[&str] = &[
     "sinks",
     "smoothStart",
     "source",
+    "sources",
     "tiers",
     "verifyInterval",
 ];
@@ -81,7 +82,7 @@ pub(super) fn resolve(document: Spanned<Node>) -> (Config, Vec<Problem>) {
 pub(super) fn is_list(key: &str) -> bool {
     matches!(
         key,
-        "also" | "exclude" | "include" | "namespaces" | "sinks" | "tiers"
+        "also" | "exclude" | "include" | "namespaces" | "sinks" | "sources" | "tiers"
     )
 }
 
@@ -126,6 +127,14 @@ impl Resolver {
                 self.problem(place(&key), message);
                 continue;
             }
+            let is_second = |other: &str| seen.iter().any(|seen| seen == other);
+            if key.value == "source" && is_second("sources")
+                || key.value == "sources" && is_second("source")
+            {
+                let message = "source and sources are both given: keep sources, with all of them";
+                self.problem(place(&key), message);
+                continue;
+            }
             self.entry(&key, &value);
             seen.push(key.value);
         }
@@ -135,6 +144,11 @@ impl Resolver {
         match key.value.as_str() {
             "source" => {
                 self.config.source = self.text(value, |url| {
+                    SourceUrl::parse(url).map(|_source| url.to_owned())
+                });
+            }
+            "sources" => {
+                self.config.sources = self.list(value, |url| {
                     SourceUrl::parse(url).map(|_source| url.to_owned())
                 });
             }

@@ -134,8 +134,13 @@ const KEYS: &[(&str, &str, Form)] = &[
     ),
     (
         "source",
-        "Cluster: k8s:[?context=NAME&kubeconfig=PATH]",
+        "What is observed: k8s:[?context=NAME&kubeconfig=PATH], docker:, manifests:PATH",
         text,
+    ),
+    (
+        "sources",
+        "What is observed, where that is more than one, instead of source",
+        list,
     ),
     (
         "tiers",

@@ -6,6 +6,8 @@ use meshsync_model::ContentHash;
 
 use super::change::{Change, Layer};
 use super::status::{ConfigurationLayer, ConfigurationStatus};
+use meshsync_informer::Control;
+
 use crate::compose::Composer;
 use crate::kube_events::{Notice, Regarding, Severity};
 use crate::monitor::Monitor;
@@ -13,7 +15,8 @@ use crate::monitor::Monitor;
 /// Takes what the authors say. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Layers {
-    composer: Composer,
+    /// For each source: all of them are told the same.
+    controls: Arc<[(Control, Composer)]>,
     monitor: Monitor,
     heard: Arc<Mutex<Vec<Heard>>>,
 }
@@ -41,9 +44,9 @@ struct Heard {
 }
 
 impl Layers {
-    pub(crate) fn new(composer: Composer, monitor: Monitor) -> Self {
+    pub(crate) fn new(controls: Arc<[(Control, Composer)]>, monitor: Monitor) -> Self {
         Self {
-            composer,
+            controls,
             monitor,
             heard: Arc::default(),
         }
@@ -69,7 +72,9 @@ impl Layers {
         let result = read();
         let error = match result {
             Ok(change) => {
-                self.composer.lay(said.layer, Some(change));
+                for (_, composer) in &*self.controls {
+                    composer.lay(said.layer, Some(change.clone()));
+                }
                 None
             }
             Err(error) => Some(error),
@@ -106,7 +111,9 @@ impl Layers {
             return;
         };
         let gone = all.remove(at);
-        self.composer.lay(layer, None);
+        for (_, composer) in &*self.controls {
+            composer.lay(layer, None);
+        }
         self.show(&all);
         let source = gone.status.source;
         tracing::info!(

@@ -12,7 +12,7 @@ use prometheus_client::registry::Unit;
 use super::family;
 use crate::check::LinkState;
 use crate::monitor::Monitor;
-use crate::status::StatusDocument;
+use crate::status::{SourceStatus, StatusDocument};
 use crate::{LatencySnapshot, Tier};
 
 /// Everything that is worked out of the status, from one and the same picture.
@@ -22,7 +22,8 @@ pub(super) fn encode(
 ) -> Result<(), fmt::Error> {
     let status = monitor.document();
     general(&status, encoder)?;
-    resources(&status, encoder)?;
+    sources(&status, encoder)?;
+    resources(monitor, &status, encoder)?;
     sinks(monitor, &status, encoder)?;
     fingerprints(&status, encoder)?;
     synthetic(&status, encoder)
@@ -52,6 +53,7 @@ fn general(status: &StatusDocument, encoder: Encoder<'_, '_>) -> Result<(), fmt:
         "discovery",
         "resource",
         "sink",
+        "source",
         "synthetic",
     ];
     let counts = areas.map(|area| {
@@ -73,9 +75,47 @@ fn general(status: &StatusDocument, encoder: Encoder<'_, '_>) -> Result<(), fmt:
     )
 }
 
-fn resources(status: &StatusDocument, encoder: Encoder<'_, '_>) -> Result<(), fmt::Error> {
+fn sources(status: &StatusDocument, encoder: Encoder<'_, '_>) -> Result<(), fmt::Error> {
+    let of = |value: fn(&SourceStatus) -> u64| {
+        let each = status.sources.iter().enumerate();
+        let sample = move |(at, source): (usize, &SourceStatus)| {
+            // Two sources may have one name; their places differ.
+            let labels = [
+                ("source", source.source.clone()),
+                ("index", at.to_string()),
+                ("platform", source.platform.clone()),
+            ];
+            (labels, gauge(value(source)))
+        };
+        each.map(sample).collect::<Vec<_>>().into_iter()
+    };
+    let help = "1 while the source is observed";
+    let live = of(|source| u64::from(source.state == "live"));
+    family(encoder, "source_live", help, None, MetricType::Gauge, live)?;
+    let help = "1 when every sink was given all of the source";
+    let synced = of(|source| u64::from(source.synced));
+    family(
+        encoder,
+        "source_synced",
+        help,
+        None,
+        MetricType::Gauge,
+        synced,
+    )?;
+    let help = "Parts of the source that cannot be read";
+    let problems = of(|source| source.problem_count as u64);
+    let kind = MetricType::Gauge;
+    family(encoder, "source_unreadable", help, None, kind, problems)
+}
+
+fn resources(
+    monitor: &Monitor,
+    status: &StatusDocument,
+    encoder: Encoder<'_, '_>,
+) -> Result<(), fmt::Error> {
     let lags = status.resources.iter().map(|resource| {
-        let label = [("resource", resource.resource.clone())];
+        let (name, scope) = (resource.resource.clone(), resource.scope.clone());
+        let label = super::of_resource(name, scope, monitor.lanes());
         (label, ConstGauge::new(resource.lag_seconds))
     });
     let help = "How long the oldest change that some sink has not confirmed has been waiting";

@@ -75,7 +75,7 @@ impl Exporter {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         Self {
-            heard: monitor.board().traffic().listen(SPANS_MAX),
+            heard: monitor.traffic_cell().listen(SPANS_MAX),
             metrics: Metrics::new(monitor.clone()),
             options,
             monitor,

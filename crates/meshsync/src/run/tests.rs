@@ -1,4 +1,5 @@
 use meshsync_informer::ClusterConfig;
+use meshsync_model::ClusterId;
 use meshsync_sim::{Failure, FaultScope, Sim};
 
 use super::*;

@@ -25,7 +25,7 @@ pub struct StatusDocument {
     pub version: String,
     /// The cluster, once it is known.
     pub cluster: Option<Cluster>,
-    /// Every source, once its identity is known.
+    /// Every source: the cluster first, then as they were given.
     #[serde(default)]
     pub sources: Vec<SourceStatus>,
     /// When this pipeline was built.
@@ -53,7 +53,7 @@ pub struct StatusDocument {
     pub designs: BTreeMap<String, u64>,
     /// What is missing; `null` where everything is permitted that is wanted.
     pub permissions: Option<PermissionsStatus>,
-    /// Every resource of the plan, in order of group and name.
+    /// Every resource of the plan, source by source, in order of group and name.
     pub resources: Vec<ResourceStatus>,
     /// Every sink, in the order in which they were given.
     pub sinks: Vec<SinkStatus>,
@@ -137,8 +137,8 @@ pub struct SourceStatus {
     pub source: String,
     /// What kind of thing it observes, such as `kubernetes`.
     pub platform: String,
-    /// Its identity in records.
-    pub scope: String,
+    /// Its identity in records; `null` until it is known.
+    pub scope: Option<String>,
     /// `connecting`, `live`, `backing-off` or `failed`.
     pub state: String,
     /// Since when.
@@ -150,10 +150,22 @@ pub struct SourceStatus {
     pub problems: Vec<String>,
     /// How many there are of them.
     pub problem_count: usize,
+    /// Whether every sink has confirmed all of it once.
+    #[serde(default)]
+    pub synced: bool,
+    /// How many resources it has.
+    #[serde(default)]
+    pub resources: usize,
+    /// How many objects it has.
+    #[serde(default)]
+    pub objects: u64,
+    /// The sinks that it does not go to: their messages are about clusters.
+    #[serde(default)]
+    pub not_sent_to: Vec<String>,
 }
 
 /// What is to be observed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStatus {
@@ -173,6 +185,9 @@ pub struct PlanStatus {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceStatus {
+    /// Identity of the source that it is of.
+    #[serde(default)]
+    pub scope: Option<String>,
     /// Plural and group, such as `deployments.apps`.
     pub resource: String,
     /// API group; empty for the core.
@@ -344,6 +359,9 @@ pub struct FingerprintsStatus {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Product {
+    /// Identity of the source that it is in.
+    #[serde(default)]
+    pub scope: Option<String>,
     /// Id of its rule.
     pub product: String,
     /// Its version; `null` where it is not known.

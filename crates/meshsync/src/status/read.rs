@@ -1,10 +1,11 @@
 //! From a running pipeline to the document.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use meshsync_broker::{Received, SinkState};
+use meshsync_broker::{Received, SinkState, Wire};
 use meshsync_informer::{ResourceSnapshot, ResourceState};
 use meshsync_model::{ContentHash, ResourceId, Secrets};
 
@@ -14,7 +15,7 @@ use super::document::{
 };
 use super::permissions::{AccessStatus, PermissionsStatus};
 use super::problems;
-use crate::fingerprints::Fingerprints;
+use crate::lane::Lane;
 use crate::monitor::{LeadershipSnapshot, Monitor, SinkSnapshot};
 
 /// So many products a status names.
@@ -23,18 +24,28 @@ const PRODUCTS_MAX: usize = 1_000;
 impl StatusDocument {
     pub(crate) fn of(monitor: &Monitor) -> Self {
         let now = Received::now();
-        let snapshots = monitor.resources();
         let sinks = monitor.sinks();
-        let lags = lags(&sinks, now);
-        let permissions = PermissionsStatus::of(&snapshots, monitor.board().user());
-        let plan = PlanStatus::of(&snapshots, monitor.unavailable_groups());
-        let resources: Vec<ResourceStatus> = snapshots
-            .into_iter()
-            .map(|snapshot| {
+        let mut permissions = None;
+        let mut plan = PlanStatus::default();
+        let mut text = String::new();
+        let mut sources = Vec::new();
+        let mut resources = Vec::new();
+        for lane in monitor.lanes() {
+            let snapshots = lane.board().snapshot();
+            sources.push(SourceStatus::of(lane, &snapshots, monitor));
+            // What has to be applied is applied to one cluster: the first that lacks any.
+            let missing = || PermissionsStatus::of(&snapshots, lane.board().user());
+            permissions = permissions.or_else(missing);
+            plan.add(&mut text, &snapshots, lane);
+            let lags = lags(lane, now);
+            let scope = scope(lane);
+            resources.extend(snapshots.into_iter().map(|snapshot| {
                 let lag = lags.get(&snapshot.resource.id());
-                ResourceStatus::of(snapshot, lag.copied().unwrap_or_default())
-            })
-            .collect();
+                let lag = lag.copied().unwrap_or_default();
+                ResourceStatus::of(snapshot, scope.clone(), lag)
+            }));
+        }
+        plan.version = short(&ContentHash::of_parts(&[text.as_bytes()]));
         let mut document = Self {
             api_version: API_VERSION.to_owned(),
             kind: "Status".to_owned(),
@@ -43,7 +54,7 @@ impl StatusDocument {
                 id: id.to_string(),
                 url: url.to_owned(),
             }),
-            sources: SourceStatus::of(monitor).into_iter().collect(),
+            sources,
             started: Timestamp::try_from(monitor.started()).ok(),
             uptime_seconds: age(monitor.started()).map_or(0, |age| age as u64),
             synced: monitor.is_synced(),
@@ -66,10 +77,7 @@ impl StatusDocument {
                 .map(|sink| SinkStatus::of(sink, now))
                 .collect(),
             synthetic: monitor.synthetic(),
-            fingerprints: monitor
-                .fingerprint_engine()
-                .as_deref()
-                .map(FingerprintsStatus::of),
+            fingerprints: FingerprintsStatus::of(monitor.lanes()),
         };
         problems::judge(&mut document);
         document
@@ -77,9 +85,10 @@ impl StatusDocument {
 }
 
 /// How long something of each resource has been waiting, in seconds.
-fn lags(sinks: &[SinkSnapshot], now: Received) -> HashMap<ResourceId, f64> {
+fn lags(lane: &Lane, now: Received) -> HashMap<ResourceId, f64> {
     let mut lags: HashMap<ResourceId, f64> = HashMap::new();
-    for (resource, since) in sinks.iter().flat_map(|sink| &sink.pending_since) {
+    let outlets = lane.outlets();
+    for (resource, since) in outlets.iter().flat_map(|outlet| outlet.pending_since()) {
         let Some(resource) = resource else { continue };
         let age = since.age(now).as_secs_f64();
         let lag = lags.entry(resource.id()).or_default();
@@ -88,20 +97,33 @@ fn lags(sinks: &[SinkSnapshot], now: Received) -> HashMap<ResourceId, f64> {
     lags
 }
 
+/// Identity of a source, once known.
+fn scope(lane: &Lane) -> Option<String> {
+    lane.identity().map(|(_, scope)| scope.to_string())
+}
+
 impl SourceStatus {
-    fn of(monitor: &Monitor) -> Option<Self> {
-        let (name, scope) = monitor.cluster()?;
-        let snapshot = monitor.source();
-        Some(Self {
-            source: name.to_owned(),
-            platform: scope.platform().to_string(),
-            scope: scope.to_string(),
+    fn of(lane: &Lane, resources: &[ResourceSnapshot], monitor: &Monitor) -> Self {
+        let snapshot = lane.board().source_snapshot();
+        let rows = monitor.sink_rows();
+        let lacking = rows
+            .iter()
+            .filter(|row| row.wire == Wire::Meshery && !lane.is_cluster())
+            .map(|row| row.status.name().to_owned());
+        Self {
+            source: lane.name().to_owned(),
+            platform: lane.platform().to_string(),
+            scope: scope(lane),
             state: snapshot.state.as_str().to_owned(),
             since: Timestamp::try_from(snapshot.since).ok(),
             last_error: snapshot.last_error,
             problems: snapshot.problems,
             problem_count: snapshot.problem_count,
-        })
+            synced: lane.is_synced(),
+            resources: resources.len(),
+            objects: resources.iter().map(|resource| resource.objects).sum(),
+            not_sent_to: lacking.collect(),
+        }
     }
 }
 
@@ -116,8 +138,11 @@ impl LeadershipStatus {
 }
 
 impl PlanStatus {
-    fn of(resources: &[ResourceSnapshot], unavailable_groups: Vec<String>) -> Self {
-        let mut text = String::new();
+    /// Counts in what one source has, and says it in `text`.
+    fn add(&mut self, text: &mut String, resources: &[ResourceSnapshot], lane: &Lane) {
+        if !text.is_empty() {
+            text.push_str(&format!("{}\n", scope(lane).unwrap_or_default()));
+        }
         for snapshot in resources {
             let resource = &snapshot.resource;
             let tier = snapshot.tier.as_str();
@@ -128,12 +153,9 @@ impl PlanStatus {
             ));
         }
         let live = |snapshot: &&ResourceSnapshot| snapshot.state == ResourceState::Live;
-        Self {
-            version: short(&ContentHash::of_parts(&[text.as_bytes()])),
-            resources: resources.len(),
-            live: resources.iter().filter(live).count(),
-            unavailable_groups,
-        }
+        self.resources += resources.len();
+        self.live += resources.iter().filter(live).count();
+        self.unavailable_groups.extend(lane.board().unavailable());
     }
 }
 
@@ -143,28 +165,41 @@ fn short(hash: &ContentHash) -> String {
 }
 
 impl FingerprintsStatus {
-    fn of(prints: &Fingerprints) -> Self {
-        let verdicts = prints.verdicts();
-        let products = verdicts.iter().take(PRODUCTS_MAX).map(|verdict| Product {
-            product: verdict.product.clone(),
-            version: verdict.version.clone(),
-            state: verdict.state.as_str().to_owned(),
-            namespace: verdict.namespace.clone(),
-            instance: verdict.instance.clone(),
-        });
-        Self {
-            rules: prints.catalog().rules().len(),
-            rules_version: prints.rules_version(),
-            objects: prints.objects(),
-            products: products.collect(),
+    fn of(lanes: &[Arc<Lane>]) -> Option<Self> {
+        let mut found: Option<Self> = None;
+        for lane in lanes {
+            let Some(prints) = lane.prints() else {
+                continue;
+            };
+            // All have the same rules.
+            let found = found.get_or_insert_with(|| Self {
+                rules: prints.catalog().rules().len(),
+                rules_version: prints.rules_version(),
+                objects: 0,
+                products: Vec::new(),
+            });
+            found.objects += prints.objects();
+            let room = PRODUCTS_MAX.saturating_sub(found.products.len());
+            let verdicts = prints.verdicts();
+            let products = verdicts.iter().take(room).map(|verdict| Product {
+                scope: scope(lane),
+                product: verdict.product.clone(),
+                version: verdict.version.clone(),
+                state: verdict.state.as_str().to_owned(),
+                namespace: verdict.namespace.clone(),
+                instance: verdict.instance.clone(),
+            });
+            found.products.extend(products);
         }
+        found
     }
 }
 
 impl ResourceStatus {
-    fn of(snapshot: ResourceSnapshot, lag_seconds: f64) -> Self {
+    fn of(snapshot: ResourceSnapshot, scope: Option<String>, lag_seconds: f64) -> Self {
         let gvk = &snapshot.resource.gvk;
         Self {
+            scope,
             resource: snapshot.resource.id().to_string(),
             group: gvk.group.clone(),
             version: gvk.version.clone(),

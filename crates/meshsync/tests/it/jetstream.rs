@@ -7,3 +7,6 @@ mod restart;
 mod state;
 mod stream;
 mod writers;
+
+pub(crate) use self::state::{start, url_of};
+pub(crate) use self::stream::state;

@@ -30,6 +30,8 @@ mod reconfigure;
 #[cfg(all(unix, feature = "docker"))]
 mod scripted;
 mod selecting;
+#[cfg(feature = "manifests")]
+mod several;
 mod source;
 
 mod support;

@@ -3,6 +3,7 @@
 
 use meshsync::{IGNORE, NamespaceSelection, Preset, Selection};
 use meshsync_sim::Sim;
+use meshsync_testkit::eventually;
 use serde_json::{Value, json};
 
 use crate::support::{Replica, Running, config_map, deletes, only};
@@ -72,7 +73,8 @@ async fn the_server_selects_by_labels_and_what_leaves_is_told_from_what_is_gone(
     sees(&running, "configmaps", &["b", "c"]).await;
     sim.delete("", "configmaps", Some("default"), "b").unwrap();
     sees(&running, "configmaps", &["c"]).await;
-    assert_eq!(running.resource("configmaps").objects, 1);
+    let counted = async || running.resource("configmaps").objects == 1;
+    eventually("counted", crate::support::DEADLINE, counted).await;
     // Another selector: what it does not show has left.
     sim.apply(labelled("d", "db")).unwrap();
     running

@@ -68,6 +68,10 @@ impl Sink for RememberingSink {
         self.sink.wire()
     }
 
+    fn expect_sources(&mut self, count: usize) {
+        self.sink.expect_sources(count);
+    }
+
     /// What is in the file; the sink behind it is not asked for its own memory.
     fn recall<'a>(
         &'a mut self,

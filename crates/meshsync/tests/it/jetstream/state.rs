@@ -8,11 +8,11 @@ use meshsync_testkit::{NatsServer, eventually, seed};
 use super::stream::{Message, digests, live, markers, read, state};
 use crate::support::{DEADLINE, Key, Running, builder, config_map, versions_of};
 
-pub(super) fn url_of(nats: &NatsServer) -> String {
+pub(crate) fn url_of(nats: &NatsServer) -> String {
     nats.url().replacen("nats://", "jetstream://", 1)
 }
 
-pub(super) async fn start(objects: usize) -> Option<(NatsServer, Sim)> {
+pub(crate) async fn start(objects: usize) -> Option<(NatsServer, Sim)> {
     let nats = NatsServer::builder().jetstream().start_or_skip()?;
     let generate = Generate {
         objects,

@@ -14,16 +14,16 @@ use crate::support::Key;
 
 /// One message of a stream.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) seq: u64,
-    pub(super) raw_subject: String,
-    pub(super) subject: Subject,
-    pub(super) envelope: Option<Envelope>,
-    pub(super) body: Value,
+pub(crate) struct Message {
+    pub(crate) seq: u64,
+    pub(crate) raw_subject: String,
+    pub(crate) subject: Subject,
+    pub(crate) envelope: Option<Envelope>,
+    pub(crate) body: Value,
 }
 
 impl Message {
-    pub(super) fn key(&self) -> Option<Key> {
+    pub(crate) fn key(&self) -> Option<Key> {
         let Subject::Object { key, .. } = &self.subject else {
             return None;
         };
@@ -34,18 +34,18 @@ impl Message {
         ))
     }
 
-    pub(super) fn event(&self) -> Option<EventType> {
+    pub(crate) fn event(&self) -> Option<EventType> {
         self.envelope.as_ref().map(|envelope| envelope.event)
     }
 }
 
-pub(super) async fn context(nats: &NatsServer) -> async_nats::jetstream::Context {
+pub(crate) async fn context(nats: &NatsServer) -> async_nats::jetstream::Context {
     let client = async_nats::connect(nats.url()).await.unwrap();
     async_nats::jetstream::new(client)
 }
 
 /// Everything a stream holds, in order.
-pub(super) async fn read(nats: &NatsServer, stream: &str) -> Vec<Message> {
+pub(crate) async fn read(nats: &NatsServer, stream: &str) -> Vec<Message> {
     let stream = context(nats).await.get_stream(stream).await.unwrap();
     let config = OrderedConfig {
         deliver_policy: DeliverPolicy::All,
@@ -73,13 +73,13 @@ pub(super) async fn read(nats: &NatsServer, stream: &str) -> Vec<Message> {
     found
 }
 
-pub(super) async fn state(nats: &NatsServer) -> Vec<Message> {
+pub(crate) async fn state(nats: &NatsServer) -> Vec<Message> {
     read(nats, "MESHSYNC_STATE").await
 }
 
 /// uid and resourceVersion of every live object, from the bodies; headers say the
 /// same.
-pub(super) fn live(messages: &[Message]) -> BTreeMap<Key, (String, String)> {
+pub(crate) fn live(messages: &[Message]) -> BTreeMap<Key, (String, String)> {
     let mut live = BTreeMap::new();
     for message in messages {
         let Some(key) = message.key() else { continue };
@@ -99,7 +99,7 @@ pub(super) fn live(messages: &[Message]) -> BTreeMap<Key, (String, String)> {
 }
 
 /// Count and digest of every resource as a consumer computes them.
-pub(super) fn digests(messages: &[Message]) -> BTreeMap<String, (u64, String)> {
+pub(crate) fn digests(messages: &[Message]) -> BTreeMap<String, (u64, String)> {
     let mut digests: BTreeMap<String, (u64, Digest)> = BTreeMap::new();
     for message in messages {
         let Some((resource, ..)) = message.key() else {
@@ -123,7 +123,7 @@ pub(super) fn digests(messages: &[Message]) -> BTreeMap<String, (u64, String)> {
 }
 
 /// What the markers say of every resource: count and digest.
-pub(super) fn markers(messages: &[Message]) -> BTreeMap<String, (u64, String)> {
+pub(crate) fn markers(messages: &[Message]) -> BTreeMap<String, (u64, String)> {
     messages
         .iter()
         .filter_map(|message| match &message.subject {
@@ -140,7 +140,7 @@ pub(super) fn markers(messages: &[Message]) -> BTreeMap<String, (u64, String)> {
 }
 
 /// Sequence of the last message of an object.
-pub(super) fn last_object(messages: &[Message]) -> u64 {
+pub(crate) fn last_object(messages: &[Message]) -> u64 {
     let objects = messages.iter().filter(|message| message.key().is_some());
     objects.map(|message| message.seq).max().unwrap_or(0)
 }
