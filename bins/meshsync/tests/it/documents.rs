@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::reader::{Reader, commands, root};
 
-/// What is not run, by how it begins.
+/// What is not run, by what is in it.
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --example ", "tests of `examples` run them"),
     (
@@ -31,7 +31,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     (".ci/run", "it runs this"),
     ("kubesim ", "tests of `bins/kubesim` run it"),
     (
-        "meshsync run --source docker:",
+        " --source docker:",
         "it wants a container engine; tests of `meshsync-sources` have one",
     ),
     (
@@ -77,9 +77,7 @@ fn pages() -> Vec<(String, Vec<String>)> {
 }
 
 fn reason(command: &str) -> Option<&'static str> {
-    let found = NOT_RUN
-        .iter()
-        .find(|(begins, _)| command.starts_with(begins));
+    let found = NOT_RUN.iter().find(|(part, _)| command.contains(part));
     found.map(|(_, reason)| *reason)
 }
 
@@ -191,11 +189,11 @@ fn nothing_is_excused_that_is_not_there_and_no_page_is_read_by_nobody() {
         let pages = pages.iter().filter(|(page, _)| !is_elsewhere(page));
         pages.flat_map(|(_, commands)| commands)
     };
-    for (begins, reason) in NOT_RUN {
-        assert!(reason.len() > 8, "{begins} without a reason");
+    for (part, reason) in NOT_RUN {
+        assert!(reason.len() > 8, "{part} without a reason");
         assert!(
-            all().any(|command| command.starts_with(begins)),
-            "{begins} is on no page"
+            all().any(|command| command.contains(part)),
+            "{part} is on no page"
         );
     }
     let deploy = include_str!("../deploy/docs.rs");
