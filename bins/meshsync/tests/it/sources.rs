@@ -118,7 +118,7 @@ async fn several_sources_come_from_a_file_or_the_environment_too() {
         shown.stdout.contains("sources: [") && shown.stdout.contains("# file"),
         "{shown:?}"
     );
-    assert!(!shown.stdout.contains("source: "), "{shown:?}");
+    assert!(!shown.stdout.contains("\nsource: "), "{shown:?}");
     // Whoever names one names all.
     let shown = show(
         meshsync(&["config", "show", "--config"]),
