@@ -29,6 +29,8 @@ pub(crate) struct Counters {
     pub(crate) published: u64,
     pub(crate) outbox_bytes: u64,
     pub(crate) kinds: u64,
+    /// To the API server.
+    pub(crate) requests: u64,
 }
 
 impl Agent {
@@ -38,6 +40,17 @@ impl Agent {
         sink_url: &str,
     ) -> anyhow::Result<Self> {
         let args = ["--sink", sink_url, "--admin-addr", "none"];
+        Self::start_as(options, simulator, &args, None)
+    }
+
+    /// One with more arguments.
+    pub(crate) fn start_with(
+        options: &Options,
+        simulator: &Simulator,
+        sink_url: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        let args = [&["--sink", sink_url, "--admin-addr", "none"], more].concat();
         Self::start_as(options, simulator, &args, None)
     }
 
@@ -122,6 +135,7 @@ fn parse(text: &str) -> Counters {
             }
             Some("meshsync_resource_read_bytes_total") => counters.read_bytes += value,
             Some("meshsync_sink_published_total") => counters.published += value,
+            Some("meshsync_requests_total") => counters.requests += value,
             Some("meshsync_sink_outbox_bytes") => counters.outbox_bytes += value,
             _ => {}
         }
@@ -138,6 +152,7 @@ mod tests {
         let text = "# HELP x\nmeshsync_resource_objects{resource=\"pods\"} 3\n\
                     meshsync_resource_objects{resource=\"nodes\"} 2\n\
                     meshsync_resource_read_bytes_total{resource=\"pods\"} 10\n\
+                    meshsync_requests_total{verb=\"list\"} 4\n\
                     meshsync_sink_published_total{sink=\"a b\",index=\"0\"} 5\n\
                     meshsync_sink_outbox_bytes{sink=\"a b\",index=\"0\"} 7\n# EOF\n";
         let expected = Counters {
@@ -146,6 +161,7 @@ mod tests {
             published: 5,
             outbox_bytes: 7,
             kinds: 2,
+            requests: 4,
         };
         assert_eq!(parse(text), expected);
     }

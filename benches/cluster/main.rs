@@ -20,6 +20,7 @@ mod listeners;
 mod machine;
 mod options;
 mod pace;
+mod presets;
 mod process;
 mod publisher;
 mod reach;
@@ -70,6 +71,7 @@ fn measure_and_report(options: &Options) -> anyhow::Result<ExitCode> {
 fn measure(options: &Options) -> anyhow::Result<Report> {
     let mut report = Report::new(machine::facts(options)?);
     sync::measure(options, &mut report)?;
+    presets::measure(options, &mut report)?;
     changes::measure(options, &mut report)?;
     streams::measure(options, &mut report)?;
     store::measure(options, &mut report)?;

@@ -20,7 +20,7 @@ pub(crate) struct Options {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "sync,changes,streams,store,idle,web"
+        default_value = "sync,presets,changes,streams,store,idle,web"
     )]
     pub(crate) rows: Vec<Row>,
     /// Objects of the simulated clusters
@@ -99,6 +99,8 @@ pub(crate) struct Programs {
 pub(crate) enum Row {
     /// The first synchronisation, and the floor under it
     Sync,
+    /// The largest cluster by each preset, and how soon a change counts
+    Presets,
     /// A cluster that changes
     Changes,
     /// A stream beside a bare publisher, and a start over it when nothing has changed

@@ -62,6 +62,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Reach> {
         let what = format!("{}: ms of CPU per change at 200/s", row.sink.name());
         reach.push(Reach::at_most(what, 0.15, row.agent_cpu_ms_per_change));
     }
+    presets(report, &mut reach);
     streams(report, &mut reach);
     if let Some(row) = &report.idle {
         let kinds = row.kinds;
@@ -79,6 +80,45 @@ pub(crate) fn judge(report: &Report) -> Vec<Reach> {
     }
     web(report, &mut reach);
     reach
+}
+
+fn presets(report: &Report, reach: &mut Vec<Reach>) {
+    let of = |preset: &str| report.presets.iter().find(|row| row.preset == preset);
+    for row in &report.presets {
+        // A server that streams lists has no pages; it is the one that is simulated.
+        let what = format!("{}: requests at the start", row.preset);
+        let limit = row.kinds + 20;
+        reach.push(Reach::at_most(what, limit as f64, row.requests as f64));
+    }
+    let (presence, full) = (of("presence"), of("full"));
+    if let (Some(presence), Some(full)) = (presence, full)
+        && full.objects >= LARGE_OBJECTS
+    {
+        for (what, limit, part, whole) in [
+            ("agent's CPU", 0.5, presence.agent.cpu_s, full.agent.cpu_s),
+            (
+                "server's CPU",
+                0.5,
+                presence.simulator_cpu_s,
+                full.simulator_cpu_s,
+            ),
+            (
+                "bytes",
+                1.0 / 3.0,
+                presence.read_bytes as f64,
+                full.read_bytes as f64,
+            ),
+        ] {
+            let what = format!("presence: {what} over that of full");
+            reach.push(Reach::at_most(what, limit, part / whole.max(1e-9)));
+        }
+    }
+    if let Some(row) = &report.soon {
+        let what = "seconds from a written file to another plan";
+        reach.push(Reach::at_most(what, 2.0, row.file_s));
+        let what = "seconds from an established definition to its first instance in the sink";
+        reach.push(Reach::at_most(what, 0.5, row.definition_s));
+    }
 }
 
 fn web(report: &Report, reach: &mut Vec<Reach>) {

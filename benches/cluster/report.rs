@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::changes::ChangesRow;
 use crate::idle::IdleRow;
 use crate::machine::Machine;
+use crate::presets::{PresetRow, SoonRow};
 use crate::reach::Reach;
 use crate::store::StoreRow;
 use crate::streams::{StreamRow, TripRow};
@@ -17,6 +18,8 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) sync: Vec<SyncRow>,
     pub(crate) marginal: Vec<MarginalRow>,
+    pub(crate) presets: Vec<PresetRow>,
+    pub(crate) soon: Option<SoonRow>,
     pub(crate) changes: Vec<ChangesRow>,
     pub(crate) streams: Option<StreamRow>,
     pub(crate) trips: Option<TripRow>,
@@ -33,6 +36,8 @@ impl Report {
             machine,
             sync: Vec::new(),
             marginal: Vec::new(),
+            presets: Vec::new(),
+            soon: None,
             changes: Vec::new(),
             streams: None,
             trips: None,

@@ -26,11 +26,24 @@ impl Simulator {
         objects: usize,
         pace: Option<f64>,
     ) -> anyhow::Result<Self> {
+        let mut simulator = Self::start_as(options, objects, &["--size-distribution", "zipf"])?;
+        if let Some(mb_s) = pace {
+            simulator.slow_down(mb_s)?;
+        }
+        Ok(simulator)
+    }
+
+    /// One whose objects are as large as they are: most of each is spec and status.
+    pub(crate) fn start_natural(options: &Options, objects: usize) -> anyhow::Result<Self> {
+        Self::start_as(options, objects, &[])
+    }
+
+    fn start_as(options: &Options, objects: usize, sizes: &[&str]) -> anyhow::Result<Self> {
         let kubeconfig = tempfile::NamedTempFile::new()?;
         let mut process = Process::start(
             Command::new(&options.programs.kubesim)
                 .args(["--objects", &objects.to_string()])
-                .args(["--size-distribution", "zipf"])
+                .args(sizes)
                 .arg("--kubeconfig-out")
                 .arg(kubeconfig.path())
                 .stdout(Stdio::piped())
@@ -39,16 +52,12 @@ impl Simulator {
         let url = process.first_line()?;
         // The kubeconfig is written after the first line is.
         wait_for_text(kubeconfig.path(), &url)?;
-        let mut simulator = Self {
+        Ok(Self {
             process,
             _road: None,
             url,
             kubeconfig,
-        };
-        if let Some(mb_s) = pace {
-            simulator.slow_down(mb_s)?;
-        }
-        Ok(simulator)
+        })
     }
 
     /// Puts a road of that many MB/s before the server.

@@ -26,6 +26,7 @@ pub(crate) fn render(report: &Report) -> String {
     );
     sync(&mut text, report);
     marginal(&mut text, report);
+    presets(&mut text, report);
     changes(&mut text, report);
     streams(&mut text, report);
     if let Some(row) = &report.idle {
@@ -108,6 +109,41 @@ fn sync(text: &mut String, report: &Report) {
         })
         .collect();
     table(text, &header, &rows);
+}
+
+fn presets(text: &mut String, report: &Report) {
+    let header = [
+        "preset", "objects", "kinds", "MB in", "requests", "wall s", "CPU s", "sim CPU", "RSS MiB",
+        "peak MiB",
+    ];
+    let rows: Vec<_> = report
+        .presets
+        .iter()
+        .map(|row| {
+            vec![
+                row.preset.to_owned(),
+                row.objects.to_string(),
+                row.kinds.to_string(),
+                format!("{:.1}", row.read_bytes as f64 / 1e6),
+                row.requests.to_string(),
+                format!("{:.2}", row.wall_s),
+                format!("{:.2}", row.agent.cpu_s),
+                format!("{:.2}", row.simulator_cpu_s),
+                format!("{:.1}", row.agent.rss_mib),
+                format!("{:.1}", row.agent.peak_rss_mib),
+            ]
+        })
+        .collect();
+    table(text, &header, &rows);
+    if let Some(row) = &report.soon {
+        let header = ["in force after", "s"];
+        let cell = |what: &str, seconds: f64| vec![what.to_owned(), format!("{seconds:.3}")];
+        let rows = [
+            cell("a file is written", row.file_s),
+            cell("a definition is established", row.definition_s),
+        ];
+        table(text, &header, &rows);
+    }
 }
 
 fn marginal(text: &mut String, report: &Report) {

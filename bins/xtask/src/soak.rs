@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What a round runs: arguments of `cargo test`.
-const ROUND: [&[&str]; 6] = [
+const ROUND: [&[&str]; 7] = [
     // Property tests of the state machines.
     &["-p", "meshsync-broker", "-p", "meshsync-informer", "--lib"],
     // Churn with faults, against simulator and broker.
@@ -32,6 +32,15 @@ const ROUND: [&[&str]; 6] = [
     &["-p", "meshsync", "--test", "seeds"],
     // Agent, brokers and consumer killed at random points, on 20,000 objects.
     &["-p", "meshsync-cli", "--test", "it", "--", "kills"],
+    // 400 definitions in one burst while so many objects change.
+    &[
+        "-p",
+        "meshsync",
+        "--test",
+        "it",
+        "--",
+        "hundreds_in_one_burst",
+    ],
     // A broker that is away for as long as `--outage` says.
     &["-p", "meshsync-cli", "--test", "meshery", "--", "n8_"],
     // Whatever bytes.
@@ -55,6 +64,10 @@ pub(crate) struct Args {
     /// How many seeds the test of many small clusters runs a round
     #[arg(long, default_value_t = 500)]
     seeds: u64,
+
+    /// How many objects change while there is a burst of definitions
+    #[arg(long, default_value_t = 20_000)]
+    objects: usize,
 
     /// How long the broker is away in the test of that, in seconds
     #[arg(long, default_value_t = 300)]
@@ -80,6 +93,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 .envs(variables.clone())
                 .env("MESHSYNC_SEED", seed.to_string())
                 .env("MESHSYNC_CASES", args.cases.to_string())
+                .env("MESHSYNC_OBJECTS", args.objects.to_string())
                 .env("MESHSYNC_SEEDS", args.seeds.to_string())
                 .env("MESHSYNC_OUTAGE_SECONDS", args.outage.to_string());
             let name = format!("round {} of {}, seed {seed}", round + 1, args.rounds);

@@ -22,5 +22,7 @@ mod tool;
 pub use eventually::{Condition, eventually, eventually_blocking};
 pub use nats::{NatsCluster, NatsOptions, NatsServer, StartError};
 pub use reference::{REFERENCE_DIR_ENV, gunzip, reference_dir, require_reference};
-pub use soak::{CASES_ENV, OUTAGE_ENV, SEED_ENV, SEEDS_ENV, cases, outage, seed, seeds};
+pub use soak::{
+    CASES_ENV, OBJECTS_ENV, OUTAGE_ENV, SEED_ENV, SEEDS_ENV, cases, objects, outage, seed, seeds,
+};
 pub use tool::{REQUIRE_TOOLS_ENV, tool};

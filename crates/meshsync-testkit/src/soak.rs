@@ -43,6 +43,20 @@ pub fn seeds(own: u64) -> u64 {
     number(SEEDS_ENV).unwrap_or(own)
 }
 
+/// Names how many objects a cluster has in tests of size.
+pub const OBJECTS_ENV: &str = "MESHSYNC_OBJECTS";
+
+/// The size of a cluster: what [`OBJECTS_ENV`] says, else the test's own.
+///
+/// # Panics
+///
+/// When the variable is no number.
+pub fn objects(own: usize) -> usize {
+    number(OBJECTS_ENV).map_or(own, |objects| {
+        usize::try_from(objects).unwrap_or(usize::MAX)
+    })
+}
+
 /// Names how long an outage lasts at least, in seconds, in tests of one.
 pub const OUTAGE_ENV: &str = "MESHSYNC_OUTAGE_SECONDS";
 

@@ -71,7 +71,8 @@ fn discoveries(sim: &Sim) -> usize {
 async fn hundreds_in_one_burst_touch_no_other_watch_and_every_instance_arrives_once() {
     const DEFINITIONS: usize = 400;
     let sim = Sim::builder()
-        .generate(Generate::objects(2_000))
+        // `cargo xtask soak` takes 20,000.
+        .generate(Generate::objects(meshsync_testkit::objects(2_000)))
         .request_log(100_000)
         .start()
         .await
