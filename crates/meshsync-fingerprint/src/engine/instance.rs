@@ -478,12 +478,14 @@ fn versions(rule: &Rule, group: &[Known<'_>]) -> Versions {
     let controller = collect(VersionOf::Controller);
     let proxies = proxies(group);
     let main = controller.as_ref().and_then(|seen| seen.version.as_deref());
-    let skew = main.is_some_and(|main| {
+    let other = main.is_some_and(|main| {
         proxies
             .iter()
             .filter_map(|proxy| proxy.version.as_deref())
             .any(|version| !super::version::agree(main, version))
     });
+    let unnamed = proxies.iter().filter(|proxy| proxy.version.is_none());
+    let skew = other || unnamed.count() > 1;
     Versions {
         controller,
         workload: collect(VersionOf::Workload),
@@ -500,20 +502,27 @@ fn proxies(group: &[Known<'_>]) -> Vec<ProxySeen> {
         })
     };
     let pods = carriers(true).next().is_some();
-    let mut counts: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(Option<String>, Option<String>), usize> = BTreeMap::new();
     for known in carriers(pods) {
-        let tag = known
-            .claim
-            .image
-            .as_deref()
-            .and_then(|image| Image::parse(image).tag);
-        *counts.entry(tag.and_then(clean)).or_default() += 1;
+        let image = known.claim.image.as_deref().map(Image::parse);
+        let version = image.and_then(|image| clean(image.tag?));
+        // The node says what runs; else the reference may be pinned.
+        let digest = match (&version, &known.claim.digest) {
+            (Some(_), _) => None,
+            (None, Some(digest)) => Some(digest.to_string()),
+            (None, None) => image.and_then(|image| image.digest.map(str::to_owned)),
+        };
+        *counts.entry((version, digest)).or_default() += 1;
     }
     let mut proxies: Vec<ProxySeen> = counts
         .into_iter()
-        .map(|(version, count)| ProxySeen { version, count })
+        .map(|((version, digest), count)| ProxySeen {
+            version,
+            digest,
+            count,
+        })
         .collect();
-    proxies.sort_by(|a, b| (b.count, &a.version).cmp(&(a.count, &b.version)));
+    proxies.sort_by(|a, b| (b.count, &a.version, &a.digest).cmp(&(a.count, &b.version, &b.digest)));
     proxies
 }
 

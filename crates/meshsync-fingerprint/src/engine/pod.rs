@@ -14,6 +14,20 @@ type Text<'a> = Cow<'a, str>;
 /// Key and value pairs.
 pub(crate) type Pairs<'a> = Vec<(Text<'a>, Text<'a>)>;
 
+/// Walks over an object, a member at a time.
+macro_rules! members {
+    ($walk:expr, { $($key:literal => $take:expr),* $(,)? }) => {
+        if $walk.enter(b'{') {
+            while let Some(key) = $walk.key() {
+                match &*key {
+                    $($key => $take,)*
+                    _ => $walk.skip(),
+                }
+            }
+        }
+    };
+}
+
 /// A pod's `spec`.
 #[derive(Debug, Default)]
 pub(crate) struct PodSpec<'a> {
@@ -42,6 +56,23 @@ pub(crate) struct Port<'a> {
     pub(crate) number: Text<'a>,
 }
 
+/// Names of a pod's containers, and the digests of the images that run in them.
+pub(crate) fn running(status: &str) -> Pairs<'_> {
+    let mut running = Vec::new();
+    let walk = &mut Walk::new(status);
+    members!(walk, {
+        "containerStatuses" => list(walk, &mut running, status_of),
+        "initContainerStatuses" => list(walk, &mut running, status_of),
+    });
+    running
+}
+
+fn status_of<'a>(walk: &mut Walk<'a>) -> (Text<'a>, Text<'a>) {
+    let (mut name, mut id) = (Text::default(), Text::default());
+    members!(walk, { "name" => name = walk.text(), "imageID" => id = walk.text() });
+    (name, id)
+}
+
 /// Metadata and spec of a template.
 #[derive(Debug, Default)]
 pub(crate) struct Template<'a> {
@@ -49,20 +80,6 @@ pub(crate) struct Template<'a> {
     pub(crate) labels: &'a str,
     pub(crate) annotations: Pairs<'a>,
     pub(crate) spec: PodSpec<'a>,
-}
-
-/// Walks over an object, a member at a time.
-macro_rules! members {
-    ($walk:expr, { $($key:literal => $take:expr),* $(,)? }) => {
-        if $walk.enter(b'{') {
-            while let Some(key) = $walk.key() {
-                match &*key {
-                    $($key => $take,)*
-                    _ => $walk.skip(),
-                }
-            }
-        }
-    };
 }
 
 fn list<'a, T>(walk: &mut Walk<'a>, out: &mut Vec<T>, mut take: impl FnMut(&mut Walk<'a>) -> T) {

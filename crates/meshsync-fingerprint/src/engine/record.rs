@@ -51,6 +51,8 @@ pub(crate) struct Claim {
     pub(crate) facts: Vec<(u8, String)>,
     /// Image of the container that it is.
     pub(crate) image: Option<Box<str>>,
+    /// Digest of the image that runs in it, where the node says one.
+    pub(crate) digest: Option<Box<str>>,
     /// Number of the rule's edition that the object shows.
     pub(crate) edition: Option<u8>,
 }

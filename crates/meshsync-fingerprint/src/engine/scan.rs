@@ -6,7 +6,7 @@ use meshsync_model::Object;
 use meshsync_model::text::{ElementIter, JsonStr, member_of};
 
 use super::helm::Release;
-use super::pod::{Container, Pairs, PodSpec, Port, Template};
+use super::pod::{Container, Pairs, PodSpec, Port, Template, running};
 use super::subject::Subject;
 use crate::catalog::{Catalog, Feature, Posting};
 use crate::image::{Image, plainly_called};
@@ -38,6 +38,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) template_annotations: Pairs<'a>,
     /// Namespaces and names of the Services that webhooks call.
     pub(crate) services: Vec<String>,
+    /// Containers of a pod, and what the node says of their images.
+    pub(crate) running: Pairs<'a>,
     /// What Helm keeps of a release.
     pub(crate) release: Option<Release>,
 }
@@ -151,6 +153,8 @@ impl Scan<'_, '_> {
         let mut reading = Reading::default();
         let spec = object.member("spec").unwrap_or("{}");
         self.containers(PodSpec::read(spec), &mut reading);
+        // Of all that is in a pod, what its owner cannot say.
+        reading.running = object.member("status").map(running).unwrap_or_default();
         reading
     }
 

@@ -67,7 +67,17 @@ pub(crate) struct View<'v, 'a> {
 /// Adds to a claim what the object states for its rule.
 pub(crate) fn fill(catalog: &Catalog, claim: &mut Claim, view: &View<'_, '_>) {
     let rule = catalog.rule_at(claim.rule);
-    claim.image = image_of(catalog, claim, view).map(Into::into);
+    let container = container_of(catalog, claim, view);
+    let container = container.and_then(|at| view.reading.containers.get(at));
+    claim.image = container
+        .map(|container| &*container.image)
+        .filter(|image| !image.is_empty())
+        .map(Into::into);
+    claim.digest = container.and_then(|container| {
+        let mut running = view.reading.running.iter();
+        let (_, id) = running.find(|(name, _)| *name == container.name)?;
+        Image::parse(id).digest.map(Into::into)
+    });
     for (at, source) in sources(rule).iter().enumerate() {
         let Ok(at) = u8::try_from(at) else { break };
         if !speaks(rule, claim, source.component.as_deref()) {
@@ -119,8 +129,8 @@ fn speaks(rule: &Rule, claim: &Claim, component: Option<&str>) -> bool {
     }
 }
 
-/// Image of the container that the claim is about.
-fn image_of<'a>(catalog: &Catalog, claim: &Claim, view: &'a View<'_, '_>) -> Option<&'a str> {
+/// The container that the claim is about.
+fn container_of(catalog: &Catalog, claim: &Claim, view: &View<'_, '_>) -> Option<usize> {
     let best = claim
         .hits
         .iter()
@@ -135,13 +145,11 @@ fn image_of<'a>(catalog: &Catalog, claim: &Claim, view: &'a View<'_, '_>) -> Opt
                 std::cmp::Reverse(hit.container),
             )
         });
-    let at = match best {
-        Some(hit) => usize::from(hit.container),
-        None if view.reading.containers.len() == 1 => 0,
-        None => return None,
-    };
-    let image = &*view.reading.containers.get(at)?.image;
-    (!image.is_empty()).then_some(image)
+    match best {
+        Some(hit) => Some(usize::from(hit.container)),
+        None if view.reading.containers.len() == 1 => Some(0),
+        None => None,
+    }
 }
 
 fn stated(

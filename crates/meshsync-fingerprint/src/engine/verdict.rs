@@ -128,7 +128,8 @@ pub struct Versions {
     pub api: Option<VersionSeen>,
     /// Of its sidecars, most frequent first.
     pub proxies: Vec<ProxySeen>,
-    /// Whether a sidecar has another version than the product.
+    /// Whether a sidecar has another version than the product, or sidecars of no known
+    /// version are not all the same.
     pub skew: bool,
 }
 
@@ -164,6 +165,9 @@ pub struct SourceSeen {
 pub struct ProxySeen {
     /// The version; `null` when its image does not say.
     pub version: Option<String>,
+    /// What runs where the image does not say a version: the digest, as nodes report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// How many pods; of workloads where no pods are known.
     pub count: usize,
 }

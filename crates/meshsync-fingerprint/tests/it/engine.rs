@@ -240,6 +240,39 @@ fn a_pod_says_nothing_that_its_owner_said() {
 }
 
 #[test]
+fn pods_say_what_runs_where_the_image_of_a_sidecar_does_not() {
+    let mesh = "anchors: [{crds: [routes.mesh.io]}]\n\
+        components:\n- {id: control, anchors: [{images: [mesh/control]}], supports: [{names: [mesh]}]}\n\
+        - {id: proxy, injected: true, anchors: [{images: [mesh/proxy]}]}";
+    let catalog = catalog(&[("mesh", mesh)]);
+    let pod = |at: usize, tag: &str, digest: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": format!("web-{at}"), "namespace": "default", "ownerReferences":
+                [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "controller": true}]},
+            "spec": {"containers": [{"name": "web", "image": "app:1"},
+                {"name": "proxy", "image": format!("mesh/proxy:{tag}")}]},
+            "status": {"containerStatuses": [
+                {"name": "web", "imageID": "app@sha256:ff"},
+                {"name": "proxy", "imageID": format!("docker-pullable://mesh/proxy@sha256:{digest}")}]},
+        })
+    };
+    let mut objects = vec![deployment("mesh", "mesh/control:2.0.0")];
+    objects.extend([pod(1, "latest", "aa"), pod(2, "latest", "aa")]);
+    let same = &verdicts(&catalog, &objects)[0].versions;
+    assert_eq!(same.proxies.len(), 1);
+    assert_eq!(same.proxies[0].digest.as_deref(), Some("sha256:aa"));
+    assert_eq!((same.proxies[0].count, same.skew), (2, false));
+    objects.extend([pod(3, "latest", "bb"), pod(4, "2.0.0", "cc")]);
+    let mixed = &verdicts(&catalog, &objects)[0].versions;
+    let counts: Vec<usize> = mixed.proxies.iter().map(|proxy| proxy.count).collect();
+    assert_eq!(counts, [2, 1, 1]);
+    assert!(mixed.skew);
+    let stated = mixed.proxies.iter().find(|proxy| proxy.version.is_some());
+    assert_eq!(stated.unwrap().digest, None);
+}
+
+#[test]
 fn what_matches_nothing_is_not_remembered() {
     let catalog = catalog(&[("db", STORE)]);
     let mut engine = Engine::new(Arc::clone(&catalog));
