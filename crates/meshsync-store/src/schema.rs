@@ -58,6 +58,22 @@ CREATE VIEW labels AS SELECT object AS id, key, value FROM label;
 CREATE VIEW owners AS SELECT object AS id, uid, kind, name FROM owner;
 "#;
 
+/// For people, too, and made whenever a store is opened for writing: one of before
+/// there was this view has none.
+pub(crate) const FINGERPRINTS: &str = r#"
+CREATE VIEW IF NOT EXISTS fingerprints AS
+    SELECT id, scope, status ->> '$.product' AS product, status ->> '$.name' AS name,
+        status ->> '$.category' AS category, status ->> '$.version' AS version,
+        status ->> '$.edition' AS edition, status ->> '$.state' AS state,
+        status ->> '$.confidence' AS confidence, status ->> '$.namespace' AS namespace,
+        status ->> '$.instance' AS instance, observed, status
+    FROM (
+        SELECT object.id, scope, observed, unpack(body) -> '$.status' AS status
+        FROM object JOIN resource ON resource.id = object.resource
+        WHERE kind = 'Fingerprint' AND "group" = 'meshsync.meshery.io'
+    );
+"#;
+
 /// Sets up any connection: the function `unpack(body)`.
 pub(crate) fn functions(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;

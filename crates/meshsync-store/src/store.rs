@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
 use crate::StoreError;
 use crate::record::{Head, Record};
-use crate::schema::{self, TABLES, VERSION};
+use crate::schema::{self, FINGERPRINTS, TABLES, VERSION};
 
 /// Somebody else who writes is waited for this long.
 const BUSY: Duration = Duration::from_secs(5);
@@ -50,6 +50,8 @@ impl Store {
                 expected: VERSION,
             });
         }
+        let views = store.connection.execute_batch(FINGERPRINTS);
+        views.map_err(|source| store.cannot_open(source))?;
         Ok(store)
     }
 

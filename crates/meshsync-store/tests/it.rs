@@ -103,6 +103,38 @@ async fn the_store_follows_what_the_sink_is_given_over_runs() {
     assert_eq!(versions(&path), expected(&[("a", "3")]));
 }
 
+fn all_synced(resources: &str, unavailable: &str) -> Delivery {
+    let text = format!(
+        r#"{{"event":"SYNCED","scope":"c","observed":"t","objects":0,"resources":[{resources}],"unavailable":[{unavailable}]}}"#
+    );
+    Delivery {
+        resource: None,
+        ..delivery(EventType::Synced, None, text)
+    }
+}
+
+#[tokio::test]
+async fn a_resource_that_vanished_while_nobody_looked_takes_its_objects_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut sink = StoreSink::new(&path);
+    let first = vec![state("a", 1, "x", 1), fingerprint("redis", "7")];
+    give(&mut sink, first).await;
+    give(&mut sink, vec![all_synced(r#""deployments.apps""#, "")]).await;
+    let name_of = "redis/main";
+    let both = expected(&[("a", "1"), (name_of, "")]);
+    assert_eq!(versions(&path), both);
+    // The next run does not know the resource; at first since its group does not answer.
+    drop(sink);
+    let mut sink = StoreSink::new(&path);
+    give(&mut sink, vec![all_synced(r#""pods""#, r#""apps""#)]).await;
+    assert_eq!(versions(&path), both, "nobody could ask");
+    give(&mut sink, vec![all_synced(r#""deployments.apps""#, "")]).await;
+    assert_eq!(versions(&path), both, "it is observed");
+    give(&mut sink, vec![all_synced(r#""pods""#, "")]).await;
+    assert_eq!(versions(&path), expected(&[(name_of, "")]));
+}
+
 #[tokio::test]
 async fn a_store_that_cannot_be_written_is_an_error_to_try_again() {
     let mut sink = StoreSink::new("/nowhere/at/all.db");
@@ -146,6 +178,56 @@ async fn questions_are_answered_and_nothing_else() {
     let error = store.query(endless, Duration::from_millis(50)).unwrap_err();
     assert!(error.to_string().contains("narrow it"), "{error}");
     assert_eq!(ask("select 1").unwrap().rows.len(), 1, "it goes on");
+}
+
+fn fingerprint(product: &str, version: &str) -> Delivery {
+    let resource = Arc::new(Resource::fingerprints());
+    let key = ObjectKey {
+        resource: resource.id().into(),
+        namespace: Some("shop".into()),
+        name: format!("{product}/main").into(),
+    };
+    let text = format!(
+        r#"{{"event":"ADDED","scope":"c","tier":"detail","observed":"t","hash":"{version:0>32}","object":{{"apiVersion":"meshsync.meshery.io/v1","kind":"Fingerprint","metadata":{{"name":"{product}/main","namespace":"shop"}},"status":{{"product":"{product}","name":"A product","category":"database","state":"confirmed","version":"{version}","edition":null,"namespace":"shop","instance":"main","confidence":0.9}}}}}}"#
+    );
+    Delivery {
+        event: EventType::Added,
+        resource: Some(resource),
+        key: Some(Arc::new(key)),
+        payload: text.into(),
+        subject: None,
+    }
+}
+
+#[tokio::test]
+async fn fingerprints_are_a_table_of_their_own_in_older_stores_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut sink = StoreSink::new(&path);
+    let first = vec![state("a", 1, "x", 2), fingerprint("postgresql", "16.2")];
+    give(&mut sink, first).await;
+    drop(sink);
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("DROP VIEW fingerprints").unwrap();
+    drop(database);
+    let mut sink = StoreSink::new(&path);
+    give(&mut sink, vec![fingerprint("redis", "7.2.4")]).await;
+    let store = Store::open_to_read(&path).unwrap();
+    let sql = "select product, version, edition, confidence > 0.5 as sure, namespace, instance \
+               from fingerprints order by product";
+    let found = store.query(sql, Duration::from_secs(5)).unwrap();
+    let rows: Vec<Vec<String>> = found
+        .rows
+        .iter()
+        .map(|row| row.iter().map(ToString::to_string).collect())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["postgresql", "16.2", "", "1", "shop", "main"],
+            ["redis", "7.2.4", "", "1", "shop", "main"],
+        ]
+    );
 }
 
 #[tokio::test]

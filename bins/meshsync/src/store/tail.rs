@@ -30,7 +30,7 @@ pub(crate) async fn tail(args: TailArgs, log_format: LogFormat) -> Result<(), Fa
             out.write_all(&past.record)
                 .and_then(|()| out.write_all(b"\n"))
         } else {
-            writeln!(out, "{}", line(&past))
+            writeln!(out, "{}", line(&past, &past.seq.to_string()))
         };
         if written.as_ref().is_err() {
             return output::finish(written);

@@ -95,12 +95,9 @@ async fn a_cluster_is_replicated_and_asked() {
         "~ configmaps default/known\n    data.value: \"2\" -> \"3\"\n"
     );
 
-    let history = ask(&["history", "configmap", "default/known", "--stream", &stream]).await;
-    assert!(
-        history.stdout.contains("configmaps default/known"),
-        "{}",
-        history.stdout
-    );
+    let history = ["history", "configmap", "default/known", "--stream", &stream];
+    let told = ask(&history).await.stdout;
+    assert!(told.contains("configmaps default/known"), "{told}");
     let mut tail = meshsync(&["tail", "--from", "start", "--kind", "configmaps"])
         .args(["--namespace", "default", "--stream", &stream])
         .spawn()
@@ -111,6 +108,27 @@ async fn a_cluster_is_replicated_and_asked() {
     unsure.assert_code(78);
     unsure.assert_says(&["--yes"]);
     agent.kill().await.unwrap();
+
+    // What happened is forgotten after some time, and what is there is not.
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    context.delete_stream("MESHSYNC_EVENTS").await.unwrap();
+    let told = ask(&history).await.stdout;
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let is_state = told.trim_start().starts_with("state ");
+    assert!(
+        is_state && told.contains("configmaps default/known"),
+        "{told}"
+    );
+    let unknown = [
+        "history",
+        "configmap",
+        "default/nowhere",
+        "--stream",
+        &stream,
+    ];
+    let told = ask(&unknown).await;
+    assert!(told.stderr.contains("nothing is known"), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

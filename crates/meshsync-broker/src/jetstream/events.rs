@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
+use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
+use async_nats::jetstream::stream::Stream;
 use bytes::Bytes;
 use futures::StreamExt;
 
 use super::envelope::Envelope;
-use super::subject::{EVENTS, Subject, history};
+use super::streams;
+use super::subject::{EVENTS, STATE, Subject, named};
 use super::url::JetStreamUrl;
 use crate::SinkError;
 use crate::sinks::nats_connect::connect;
@@ -40,7 +42,8 @@ pub struct Past {
 
 /// Messages of the events stream, in order.
 pub struct Events {
-    messages: async_nats::jetstream::consumer::pull::Ordered,
+    /// `None` where there is no such stream yet.
+    messages: Option<Ordered>,
     /// How many were there at the start and have not been read.
     left: u64,
 }
@@ -58,7 +61,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Events {
     /// Opens the events stream; `object` is a namespace and a name, to read the
-    /// history of objects of that name alone.
+    /// history of objects of that name alone, which is empty where there is no such
+    /// stream yet.
     ///
     /// # Errors
     ///
@@ -78,25 +82,67 @@ impl Events {
         };
         let client = connect(&url.nats).await?;
         let context = async_nats::jetstream::new(client);
-        let stream = context.get_stream(&name).await;
+        let stream = match context.get_stream(&name).await {
+            Ok(stream) => stream,
+            Err(error) if object.is_some() && streams::is_missing(&error) => {
+                return Ok(Self {
+                    messages: None,
+                    left: 0,
+                });
+            }
+            Err(error) => return Err(failed(error.into())),
+        };
+        let filter = match object {
+            Some((namespace, name)) => named(EVENTS, namespace, name),
+            None => format!("{EVENTS}.>"),
+        };
+        let from = match from {
+            From::Start => DeliverPolicy::All,
+            From::Now => DeliverPolicy::New,
+            From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
+        };
+        Self::read(&stream, filter, from).await.map_err(failed)
+    }
+
+    /// What the state stream holds of objects of that name, now. Sequences are that
+    /// stream's.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_states(
+        url: &JetStreamUrl,
+        (namespace, name): (Option<&str>, &str),
+    ) -> Result<Self, SinkError> {
+        let stream_name = url.state_stream();
+        let failed = |error: async_nats::Error| {
+            let what = format!(
+                "failed to read the stream {stream_name}: does meshsync run with {url} as a sink?"
+            );
+            SinkError::unavailable(what, error)
+        };
+        let client = connect(&url.nats).await?;
+        let context = async_nats::jetstream::new(client);
+        let stream = context.get_stream(&stream_name).await;
         let stream = stream.map_err(|error| failed(error.into()))?;
+        let filter = named(STATE, namespace, name);
+        let states = Self::read(&stream, filter, DeliverPolicy::All).await;
+        states.map_err(failed)
+    }
+
+    async fn read(
+        stream: &Stream,
+        filter_subject: String,
+        deliver_policy: DeliverPolicy,
+    ) -> Result<Self, async_nats::Error> {
         let config = OrderedConfig {
-            filter_subject: match object {
-                Some((namespace, name)) => history(namespace, name),
-                None => format!("{EVENTS}.>"),
-            },
-            deliver_policy: match from {
-                From::Start => DeliverPolicy::All,
-                From::Now => DeliverPolicy::New,
-                From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
-            },
+            filter_subject,
+            deliver_policy,
             ..OrderedConfig::default()
         };
-        let consumer = stream.create_consumer(config).await;
-        let consumer = consumer.map_err(|error| failed(error.into()))?;
+        let consumer = stream.create_consumer(config).await?;
         let left = consumer.cached_info().num_pending;
-        let messages = consumer.messages().await;
-        let messages = messages.map_err(|error| failed(error.into()))?;
+        let messages = Some(consumer.messages().await?);
         Ok(Self { messages, left })
     }
 
@@ -106,9 +152,12 @@ impl Events {
     ///
     /// When the connection breaks.
     pub async fn next(&mut self) -> Result<Past, SinkError> {
-        let failed = |error| SinkError::unavailable("failed to read on", error);
+        let failed = |error: async_nats::Error| SinkError::unavailable("failed to read on", error);
         loop {
-            let message = match self.messages.next().await {
+            let Some(messages) = &mut self.messages else {
+                return Err(failed("there is no such stream yet".into()));
+            };
+            let message = match messages.next().await {
                 Some(Ok(message)) => message,
                 Some(Err(error)) => return Err(failed(error.into())),
                 None => return Err(failed(async_nats::Error::from("the server ended it"))),

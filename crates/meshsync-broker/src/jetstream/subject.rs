@@ -191,10 +191,11 @@ fn fingerprint_of(key: &ObjectKey) -> Option<(&str, &str)> {
     (*key.resource == Resource::fingerprints().id()).then(|| key.name.split_once('/'))?
 }
 
-/// The history of objects of this name, of whatever resource and cluster.
-pub(crate) fn history(namespace: Option<&str>, name: &str) -> String {
+/// Objects of this name, of whatever resource and cluster, in the stream whose
+/// subjects begin with `root`.
+pub(crate) fn named(root: &str, namespace: Option<&str>, name: &str) -> String {
     let namespace = token(namespace.unwrap_or_default());
-    format!("{EVENTS}.*.obj.*.*.{namespace}.{}", token(name))
+    format!("{root}.*.obj.*.*.{namespace}.{}", token(name))
 }
 
 /// All objects of a cluster, fingerprints among them, or of one of its resources.
