@@ -18,6 +18,10 @@ use super::subject::{self, STATE, Subject};
 use super::url::JetStreamUrl;
 use crate::sinks::nats_connect::connect;
 
+/// A message that was to come and did not for so long is taken for one that was
+/// removed from the stream meanwhile.
+const QUIET_MAX: Duration = Duration::from_secs(10);
+
 /// How far a reader has come: it is continued there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -238,7 +242,19 @@ impl Replica {
             let Some(reading) = &mut self.reading else {
                 continue;
             };
-            let message = match reading.messages.next().await {
+            let next = reading.messages.next();
+            let next = match reading.caught_up {
+                true => next.await,
+                false => match tokio::time::timeout(QUIET_MAX, next).await {
+                    Ok(next) => next,
+                    // It may have been removed; what is left is asked for again.
+                    Err(_) => {
+                        self.reading = None;
+                        continue;
+                    }
+                },
+            };
+            let message = match next {
                 Some(Ok(message)) => message,
                 Some(Err(error)) => {
                     self.reading = None;

@@ -1,9 +1,11 @@
 //! What a consumer finds in the streams.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
+use async_nats::jetstream::stream::Stream;
 use futures::StreamExt;
 use meshsync::jetstream::{Digest, Envelope, Subject};
 use meshsync_model::EventType;
@@ -47,6 +49,16 @@ pub(crate) async fn context(nats: &NatsServer) -> async_nats::jetstream::Context
 /// Everything a stream holds, in order.
 pub(crate) async fn read(nats: &NatsServer, stream: &str) -> Vec<Message> {
     let stream = context(nats).await.get_stream(stream).await.unwrap();
+    loop {
+        if let Some(found) = read_once(&stream).await {
+            return found;
+        }
+    }
+}
+
+/// `None` where the rest does not come: what is removed while it is waited for never
+/// does, and nothing says so.
+async fn read_once(stream: &Stream) -> Option<Vec<Message>> {
     let config = OrderedConfig {
         deliver_policy: DeliverPolicy::All,
         ..OrderedConfig::default()
@@ -56,7 +68,8 @@ pub(crate) async fn read(nats: &NatsServer, stream: &str) -> Vec<Message> {
     let mut messages = consumer.messages().await.unwrap();
     let mut found = Vec::new();
     while pending > 0 {
-        let message = messages.next().await.unwrap().unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(5), messages.next());
+        let message = next.await.ok()?.unwrap().unwrap();
         let info = message.info().unwrap();
         pending = info.pending;
         found.push(Message {
@@ -70,7 +83,7 @@ pub(crate) async fn read(nats: &NatsServer, stream: &str) -> Vec<Message> {
             body: serde_json::from_slice(&message.payload).unwrap_or_default(),
         });
     }
-    found
+    Some(found)
 }
 
 pub(crate) async fn state(nats: &NatsServer) -> Vec<Message> {
