@@ -22,7 +22,7 @@ async fn t8_nothing_is_published_before_the_identity_is_known() {
     let agent = world.run(&[]);
     agent.synced().await;
     assert!(
-        agent.log().contains("waiting for the cluster"),
+        agent.log().contains("waiting for a source"),
         "{}",
         agent.log()
     );
