@@ -48,7 +48,7 @@
 //! | `admin` | [`serve`]: probes, metrics and status over HTTP | yes |
 //! | `config` | [`Config`]: configuration files | yes |
 //! | `otlp` | [`otlp`]: metrics and traces for collectors of OpenTelemetry | no |
-//! | `schema` | [`status::schema`]: the JSON schema of the status | no |
+//! | `schema` | `status::schema`: the JSON schema of the status | no |
 //! | `cel` | expressions in the rules of a [`Selection`] | yes |
 //! | `docker` | [`SourceUrl::Docker`]: container engines as a source | yes |
 //! | `manifests` | [`SourceUrl::Manifests`]: folders of manifests as a source | yes |
